@@ -191,4 +191,6 @@ export interface PageContext {
   readonly locales: readonly string[];
   /** CSP nonce of this response. */
   readonly nonce: string;
+  /** Also offer the generated languages `qps-ploc` and `qps-plocm`: tests and development only. */
+  readonly pseudoLocales?: boolean;
 }
