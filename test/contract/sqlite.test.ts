@@ -1,0 +1,4 @@
+import { openTwoSqliteStores } from '../support/store-sqlite.ts';
+import { storeContract } from './store-contract.ts';
+
+storeContract('sqlite', openTwoSqliteStores);
