@@ -3,27 +3,19 @@
  * Owns the shape and the defaults; `load.ts` owns reading, `environment.ts` what differs per machine.
  */
 import { z } from 'zod';
-
-/** Durations are written as `30s`, `10m`, `12h`, `30d`; they are read into milliseconds. */
-const DURATION = /^(\d{1,6})(s|m|h|d)$/;
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-function duration(bounds: { min: string; max: string; fallback: string }) {
-  const [min, max] = [durationMs(bounds.min), durationMs(bounds.max)];
-  return z
-    .string()
-    .regex(DURATION, 'write a duration as a number and s, m, h or d, such as 10m')
-    .refine((text) => !DURATION.test(text) || (durationMs(text) >= min && durationMs(text) <= max), {
-      message: `between ${bounds.min} and ${bounds.max}`,
-    })
-    .default(bounds.fallback)
-    .transform(durationMs);
-}
-
-function durationMs(text: string): number {
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
-}
+import { client } from './client-schema.ts';
+import {
+  colour,
+  domain,
+  duration,
+  FROM_ENVIRONMENT,
+  isMailbox,
+  isSmtpUrl,
+  SMTP_FORM,
+  text,
+  urlOf,
+  webUrl,
+} from './fields.ts';
 
 /** First and last character a letter or digit: a slug is a path segment and never needs escaping (MT-02, MT-03). */
 export const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -39,15 +31,6 @@ export const RESERVED_SLUGS = [
   '.well-known',
 ] as const;
 
-const text = (max: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(max)
-    .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'no control characters');
-const colour = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'a colour as #rrggbb');
-
 const brand = z
   .strictObject({
     accent: colour
@@ -62,118 +45,94 @@ const brand = z
       .max(200_000)
       .optional()
       .describe('Shown on the pages, not in mail. Data URL, so that no other origin is asked (WB-03).'),
-    support: z
-      .url({ protocol: /^(https|mailto)$/ })
+    support: urlOf(['https:', 'mailto:'], 'must be an https:// or mailto: URL')
       .optional()
       .describe('Where a stuck person finds help.'),
   })
-  .prefault({});
-
-const client = z
-  .looseObject({
-    client_name: text(100).optional(),
-    redirect_uris: z.array(z.string().min(1).max(2000)).max(50).default([]),
-    post_logout_redirect_uris: z.array(z.string().min(1).max(2000)).max(50).optional(),
-    token_endpoint_auth_method: z
-      .enum(['none', 'client_secret_basic', 'client_secret_post'])
-      .default('client_secret_basic'),
-    grant_types: z
-      .array(z.enum(['authorization_code', 'refresh_token']))
-      .default(['authorization_code', 'refresh_token']),
-    response_types: z.array(z.literal('code')).default(['code']),
-    application_type: z.enum(['web', 'native']).default('web'),
-    client_uri: z.url({ protocol: /^https?$/ }).optional(),
-    initiate_login_uri: z.url({ protocol: /^https?$/ }).optional(),
-    client_secret: z
-      .string()
-      .min(32)
-      .max(500)
-      .optional()
-      .describe('At least 32 random characters; only its hash is kept in memory and store.'),
-    client_secret_hash: z
-      .string()
-      .regex(/^sha256:[A-Za-z0-9_-]{43}$/)
-      .optional()
-      .describe(
-        '`sha256:` and the base64url SHA-256 of a random secret, so that the file need not hold the secret itself.',
-      ),
-    first_party: z.boolean().default(true).describe('First-party clients are not asked for consent.'),
-    finish_in: z
-      .enum(['auto', 'waiting', 'link'])
-      .optional()
-      .describe('Which tab returns to the client (default: `waiting` for native clients, else `auto`).'),
-    allowed_origins: z
-      .array(z.url({ protocol: /^https?$/ }))
-      .max(50)
-      .default([])
-      .describe('Browser origins that may call token and userinfo (CORS).'),
-  })
-  .describe('Client metadata by its registered names (RFC 7591 §2).');
+  .prefault({})
+  .describe('How the pages of this app look.');
 
 const signUp = z.union([
   z.literal('open'),
   z.literal('invited'),
   z.strictObject({
-    domains: z
-      .array(
-        z
-          .string()
-          .toLowerCase()
-          .regex(/^[a-z0-9.-]+\.[a-z0-9-]+$/),
-      )
-      .min(1)
-      .max(500),
+    domains: z.array(domain).min(1).max(500).describe('Only addresses of exactly these domains may sign up.'),
   }),
 ]);
 
-const magicLink = z.strictObject({
-  lifetime: duration({ min: '1m', max: '10m', fallback: '10m' }).describe(
-    'Of link and code, from the moment of asking (ASVS 6.5.5: at most 10 minutes).',
-  ),
-  code: z
-    .boolean()
-    .default(true)
-    .describe('Whether the mail carries an 8-digit code beside the link (ML-41).'),
-  link_secret: z
-    .union([
-      z.enum(['fragment', 'path']),
-      z.strictObject({ path_for: z.array(z.string().toLowerCase()).min(1).max(500) }),
-    ])
-    .default('fragment')
-    .describe('`path` for recipients whose mail gateway cuts fragments off, or only for the domains named.'),
-});
+const magicLink = z
+  .strictObject({
+    lifetime: duration({ min: '1m', max: '10m', fallback: '10m' }).describe(
+      'Of link and code, from the moment of asking (ASVS 6.5.5: at most 10 minutes).',
+    ),
+    code: z
+      .boolean()
+      .default(true)
+      .describe('Whether the mail carries an 8-digit code beside the link (ML-41).'),
+    link_secret: z
+      .union([
+        z.enum(['fragment', 'path']),
+        z.strictObject({
+          path_for: z.array(domain).min(1).max(500).describe('Recipient domains that get the link by path.'),
+        }),
+      ])
+      .default('fragment')
+      .describe(
+        '`path` for recipients whose mail gateway cuts fragments off, or only for the domains named.',
+      ),
+  })
+  .describe('A mailed link and code.');
 
 const mail = z
   .strictObject({
     from: text(320)
+      .refine(isMailbox, 'must be `Name <address>` or an address')
       .optional()
       .describe(
         '`Name <address>` or an address; default: the app name and `no-reply@` the host of its issuer.',
       ),
     smtp_url: z
-      .url({ protocol: /^smtps?$/ })
+      .string()
+      .max(2000)
+      .refine(isSmtpUrl, SMTP_FORM)
       .optional()
-      .describe('`smtp://user:pass@host:587` or `smtps://…`; default: SMTP_URL.'),
+      .describe(
+        `\`smtp://user:password@host:587\` or \`smtps://…\`, or ${FROM_ENVIRONMENT}; default: SMTP_URL.`,
+      ),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Who this app writes as, and through which server.');
 
 const lifetimes = z
   .strictObject({
-    session: duration({ min: '5m', max: '365d', fallback: '14d' }),
-    access_token: duration({ min: '30s', max: '24h', fallback: '10m' }),
-    id_token: duration({ min: '30s', max: '24h', fallback: '1h' }),
-    refresh_token_idle: duration({ min: '1m', max: '365d', fallback: '14d' }),
-    refresh_token_absolute: duration({ min: '1m', max: '3650d', fallback: '90d' }),
+    session: duration({ min: '5m', max: '365d', fallback: '14d' }).describe(
+      'Of the sign-in at Postern itself, in one browser.',
+    ),
+    access_token: duration({ min: '30s', max: '24h', fallback: '10m' }).describe('Of each access token.'),
+    id_token: duration({ min: '30s', max: '24h', fallback: '1h' }).describe('Of each ID token.'),
+    refresh_token_idle: duration({ min: '1m', max: '365d', fallback: '14d' }).describe(
+      'How long a refresh token may lie unused.',
+    ),
+    refresh_token_absolute: duration({ min: '1m', max: '3650d', fallback: '90d' }).describe(
+      'How long one sign-in can be renewed at all; at least `refresh_token_idle`.',
+    ),
     refresh_token_grace: duration({ min: '0s', max: '60s', fallback: '30s' }).describe(
       'Within it a lost reply may be asked for again; 0s = strict single use.',
     ),
   })
-  .prefault({});
+  .refine((times) => times.refresh_token_idle <= times.refresh_token_absolute, {
+    message: 'must not be longer than refresh_token_absolute',
+    path: ['refresh_token_idle'],
+  })
+  .prefault({})
+  .describe('How long things live.');
 
 /** Numbers of one app's budgets; the rules themselves stand in `src/limits`. */
 const limits = z
   .strictObject({
-    resend_after: duration({ min: '0s', max: '10m', fallback: '30s' }),
+    resend_after: duration({ min: '0s', max: '10m', fallback: '30s' }).describe(
+      'Before the same mail may be asked for again; the page counts down.',
+    ),
     mails_per_mailbox: z
       .int()
       .min(1)
@@ -181,44 +140,58 @@ const limits = z
       .default(10)
       .describe('In ten minutes, over all apps that keep the default.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Budgets of this app.');
+
+const slug = z
+  .string()
+  .regex(SLUG, 'a slug has 1 to 40 of a-z, 0-9 and -, and neither begins nor ends with -')
+  .refine((written) => !(RESERVED_SLUGS as readonly string[]).includes(written), {
+    message: `these slugs are reserved: ${RESERVED_SLUGS.join(', ')}`,
+  });
+
+const clientId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,200}$/, 'a client id has 1 to 200 printable ASCII characters, no spaces');
 
 const app = z
   .strictObject({
-    name: text(60),
-    issuer: z
-      .url({ protocol: /^https?$/ })
+    name: text(60).describe('What people read on pages and in mails.'),
+    issuer: webUrl()
       .optional()
-      .describe('Own issuer, such as https://auth.shop.example; default {BASE_URL}/{slug}.'),
+      .describe('Own issuer, such as https://auth.shop.example; default `{BASE_URL}/{slug}`.'),
     locale: z
       .string()
-      .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)
+      .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or pt-BR')
       .default('en')
       .describe('Used when neither ui_locales nor Accept-Language names a language we have.'),
     brand,
-    sign_up: signUp.default('open'),
+    sign_up: signUp
+      .default('open')
+      .describe('Who may become a user: everybody, nobody new, or the owners of addresses at these domains.'),
     methods: z
-      .strictObject({ magic_link: magicLink.prefault({}).optional() })
-      .default({ magic_link: magicLink.parse({}) }),
+      .strictObject({ magic_link: magicLink.optional() })
+      .refine((methods) => Object.values(methods).some((method) => method !== undefined), {
+        message: 'at least one method is needed, or nobody can sign in: magic_link: {}',
+      })
+      .prefault({ magic_link: {} })
+      .describe('Ways to sign in; one that is not named is off.'),
     mail,
     lifetimes,
     limits,
-    clients: z.record(z.string().regex(/^[\x21-\x7e]{1,200}$/), client).default({}),
+    clients: z
+      .record(clientId, client)
+      .default({})
+      .describe('Web sites, apps and tools that send people here, each under its `client_id`.'),
   })
   .describe('One product: its own issuer, users, keys, brand, mail, methods and limits.');
 
 export const configFile = z.strictObject({
-  apps: z
-    .record(z.string(), app)
-    .refine(
-      (apps) => Object.keys(apps).every((slug) => SLUG.test(slug)),
-      'a slug has 1 to 40 of a-z, 0-9 and -',
-    )
-    .refine(
-      (apps) => !Object.keys(apps).some((slug) => (RESERVED_SLUGS as readonly string[]).includes(slug)),
-      `these slugs are reserved: ${RESERVED_SLUGS.join(', ')}`,
-    ),
+  apps: z.record(slug, app).describe('The apps, each under its slug.'),
 });
+
+/** For faults in one part of a file that has others elsewhere: see `check-apps.ts`. */
+export const appSchema = app;
 
 export type ConfigFile = z.output<typeof configFile>;
 export type AppSettings = ConfigFile['apps'][string];

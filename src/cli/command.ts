@@ -1,0 +1,23 @@
+/** One command of `postern`: a file of its own, listed in `postern.ts`. */
+
+export interface Surface {
+  readonly env: NodeJS.ProcessEnv;
+  /** Directory that relative paths start from. */
+  readonly cwd: string;
+  /** Writes to the standard output, with a line end. */
+  print(line: string): void;
+  /** Writes to the standard error, with a line end. */
+  complain(line: string): void;
+}
+
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export interface Command {
+  /** Words as typed, such as `config check`. */
+  readonly name: string;
+  readonly summary: string;
+  /** Flags without a value, each with its meaning. */
+  readonly flags?: Readonly<Record<string, string>>;
+  run(flags: Readonly<Record<string, boolean>>, surface: Surface): Promise<ExitCode>;
+}

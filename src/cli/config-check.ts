@@ -1,0 +1,24 @@
+import { describeFault } from '../config/fault.ts';
+import { loadConfig } from '../config/load.ts';
+import { type Command, EXIT } from './command.ts';
+
+/** Reads environment and file exactly as the server does, and leaves nothing behind. */
+export const configCheck: Command = {
+  name: 'config check',
+  summary: 'check environment and configuration file, and report all faults',
+  async run(_flags, { env, cwd, print, complain }) {
+    const loaded = loadConfig(env, { cwd, mayMakeKey: false });
+    if (!loaded.ok) {
+      for (const fault of loaded.faults) complain(describeFault(fault));
+      complain(`${loaded.faults.length} ${loaded.faults.length === 1 ? 'fault' : 'faults'}`);
+      return EXIT.failed;
+    }
+    for (const notice of loaded.notices) print(`note: ${notice}`);
+    const { apps, baseUrl, production } = loaded.config;
+    for (const [slug, app] of Object.entries(apps)) {
+      print(`${slug}: ${app.issuer ?? `${baseUrl}/${slug}`} (${Object.keys(app.clients).length} clients)`);
+    }
+    print(`OK for ${production ? 'production' : 'development'}`);
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,14 @@
+/** Files that are made from the source and kept in the repository. A new one is one more line here. */
+import { configJsonSchema } from '../config/json-schema.ts';
+import { configurationReference } from '../config/reference.ts';
+
+export interface GeneratedFile {
+  /** From the root of the repository. */
+  readonly path: string;
+  readonly make: () => string;
+}
+
+export const GENERATED_FILES: readonly GeneratedFile[] = [
+  { path: 'config/schema.json', make: () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n` },
+  { path: 'docs/reference/configuration.md', make: configurationReference },
+];

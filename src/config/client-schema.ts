@@ -1,0 +1,99 @@
+/**
+ * One client in the configuration file: metadata by its registered names (RFC 7591 §2, OpenID Connect Registration §2)
+ * and Postern's own `first_party`, `finish_in` and `allowed_origins`. Every name is listed: one that nothing honours
+ * is a fault, not a silent promise. What needs the whole file or the environment is checked in `check-clients.ts`.
+ */
+import { z } from 'zod';
+import { parseEmailAddress } from '../core/email-address.ts';
+import { FROM_ENVIRONMENT, text, urlOf, webUrl } from './fields.ts';
+
+const uris = () => z.array(z.string().min(1).max(2000)).max(50);
+
+export const client = z
+  .strictObject({
+    client_name: text(100).optional().describe('What people read; default: the name of the app.'),
+    redirect_uris: uris()
+      .min(1)
+      .describe(
+        'Where a sign-in may return to, compared exactly (OA-01). https; for `native` clients also http on 127.0.0.1 or [::1] (any port) and a private-use scheme with a dot (RFC 8252); in development also http on localhost.',
+      ),
+    post_logout_redirect_uris: uris()
+      .optional()
+      .describe('Where a sign-out may return to; the same rules as for `redirect_uris`.'),
+    token_endpoint_auth_method: z
+      .enum(['none', 'client_secret_basic', 'client_secret_post'])
+      .default('client_secret_basic')
+      .describe('`none` for a public client (browser, mobile, command line); the others need a secret.'),
+    grant_types: z
+      .array(z.enum(['authorization_code', 'refresh_token']))
+      .refine((types) => types.includes('authorization_code'), 'must hold authorization_code')
+      .default(['authorization_code', 'refresh_token'])
+      .describe('Leave `refresh_token` out for a client that must not renew its tokens.'),
+    response_types: z.array(z.literal('code')).length(1).default(['code']).describe('Only the code flow.'),
+    application_type: z
+      .enum(['web', 'native'])
+      .default('web')
+      .describe('`native` for apps on a device: allows loopback and private-use redirect URIs (OA-02).'),
+    scope: z
+      .string()
+      .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'scopes separated by one space')
+      .optional()
+      .describe('Scopes the client may ask for, separated by a space; default: all.'),
+    client_uri: webUrl().optional().describe('Home page of the client: the way back from a page of Postern.'),
+    initiate_login_uri: urlOf(['https:'], 'must be an https:// URL (OpenID Connect Registration §2)')
+      .optional()
+      .describe('Where the client starts a sign-in afresh; needed for "continue on this device".'),
+    logo_uri: webUrl()
+      .optional()
+      .describe('Never fetched nor shown by Postern (OA-39, WB-03); for tools that read metadata.'),
+    policy_uri: webUrl().optional().describe('Privacy policy of the client.'),
+    tos_uri: webUrl().optional().describe('Terms of service of the client.'),
+    contacts: z
+      .array(
+        z.string().refine((address) => parseEmailAddress(address) !== undefined, 'must be an email address'),
+      )
+      .max(10)
+      .optional()
+      .describe('Addresses of the people who run the client.'),
+    id_token_signed_response_alg: z
+      .enum(['RS256', 'ES256'])
+      .default('RS256')
+      .describe('How ID tokens for this client are signed.'),
+    default_max_age: z
+      .int()
+      .min(0)
+      .max(31_536_000)
+      .optional()
+      .describe('Seconds after which a session is too old and the person signs in again.'),
+    require_auth_time: z.boolean().default(false).describe('Whether ID tokens always carry `auth_time`.'),
+    subject_type: z.literal('public').default('public').describe('One `sub` per user and app.'),
+    client_secret: z
+      .string()
+      .regex(/^[\x21-\x7e]*$/, 'printable ASCII without spaces')
+      .min(32)
+      .max(500)
+      .optional()
+      .describe(
+        `At least 32 random characters, or ${FROM_ENVIRONMENT}. Only its hash is kept in memory and store.`,
+      ),
+    client_secret_hash: z
+      .string()
+      .regex(/^sha256:[A-Za-z0-9_-]{43}$/, 'must be sha256: and 43 characters of base64url')
+      .optional()
+      .describe(
+        '`sha256:` and the base64url SHA-256 of a random secret, so that the file need not hold the secret itself: `npm run postern -- secret client` makes both.',
+      ),
+    first_party: z.boolean().default(true).describe('First-party clients are not asked for consent.'),
+    finish_in: z
+      .enum(['auto', 'waiting', 'link'])
+      .optional()
+      .describe('Which tab returns to the client (default: `waiting` for native clients, else `auto`).'),
+    allowed_origins: z
+      .array(z.string().max(300))
+      .max(50)
+      .default([])
+      .describe('Browser origins, such as https://app.example, that may call token and userinfo (CORS).'),
+  })
+  .describe('Client metadata by its registered names (RFC 7591 §2).');
+
+export type ClientSettings = z.output<typeof client>;

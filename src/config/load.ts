@@ -1,0 +1,142 @@
+/**
+ * The whole configuration: environment and file, read and checked once at boot. All faults are reported together, and
+ * with one fault nothing is started (RL-20). The only door between `process.env` and everything else.
+ */
+import { hash } from 'node:crypto';
+import { readFileSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { checkApps } from './check-apps.ts';
+import type { ClientSettings } from './client-schema.ts';
+import { readConfigFile } from './config-file.ts';
+import { type Machine, readMachine, VARIABLES, type Values, valuesOf } from './environment.ts';
+import type { Fault } from './fault.ts';
+import { isLoopback } from './redirect-uri.ts';
+import type { AppSettings, Config } from './schema.ts';
+import { readSecrets } from './secret-key.ts';
+
+export type { Fault } from './fault.ts';
+
+export interface LoadOptions {
+  /** Directory that relative paths start from; default: the working directory. */
+  readonly cwd?: string;
+  /** Whether `data/secret.key` may be made in development (default); a mere check leaves no trace. */
+  readonly mayMakeKey?: boolean;
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config; readonly notices: readonly string[] }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** What runs without any configuration: two example apps with a demonstration client. */
+export const DEVELOPMENT_FILE = join(import.meta.dirname, '..', '..', 'config', 'dev.yaml');
+
+export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): LoadResult {
+  const cwd = options.cwd ?? process.cwd();
+  const values = valuesOf(env);
+  const { machine, faults: machineFaults } = readMachine(values);
+  const secrets = readSecrets({
+    SECRET_KEY: values.SECRET_KEY,
+    SECRET_KEY_FILE: values.SECRET_KEY_FILE,
+    production: machine.production,
+    cwd,
+    // No trace of a start that fails anyway.
+    mayMakeKey: (options.mayMakeKey ?? true) && machineFaults.length === 0,
+  });
+  const file = readApps(values, machine, env, cwd);
+  const faults = [...machineFaults, ...exposureFaults(values, machine), ...secrets.faults, ...file.faults];
+  if (faults.length > 0 || file.apps === undefined) return { ok: false, faults };
+  return {
+    ok: true,
+    config: { ...machine, secrets: secrets.secrets, apps: file.apps },
+    notices: [...secrets.notices, ...notices(values, machine, file.apps)],
+  };
+}
+
+interface ReadApps {
+  readonly apps: Config['apps'] | undefined;
+  readonly faults: readonly Fault[];
+}
+
+function readApps(values: Values, machine: Machine, env: NodeJS.ProcessEnv, cwd: string): ReadApps {
+  const fault = (message: string): ReadApps => ({ apps: undefined, faults: [{ path: 'CONFIG', message }] });
+  if (values.CONFIG === undefined && machine.production) {
+    return fault('is required in production: the path of a configuration file (see config/example.yaml)');
+  }
+  const path = values.CONFIG === undefined ? DEVELOPMENT_FILE : resolve(cwd, values.CONFIG);
+  const text = readText(path);
+  if (typeof text !== 'string') return fault(`cannot be read: ${path} (${text.reason})`);
+  if (machine.production && realpathSync(path) === realpathSync(DEVELOPMENT_FILE)) {
+    return fault('config/dev.yaml holds example apps for development only');
+  }
+  const file = readConfigFile(text, {
+    baseUrl: machine.baseUrl,
+    lookUp: (name) => env[name]?.trim() || undefined,
+    isOwn: isOwnVariable,
+  });
+  const crossed = checkApps(appsOf(file.raw), file.parsed?.apps, machine).map(({ path: at, message }) => ({
+    path: at,
+    message: message + file.lineOf(at),
+  }));
+  const faults = [...file.faults, ...crossed];
+  return { faults, apps: file.parsed === undefined ? undefined : keptApps(file.parsed.apps) };
+}
+
+function appsOf(raw: unknown): unknown {
+  return typeof raw === 'object' && raw !== null && 'apps' in raw ? raw.apps : undefined;
+}
+
+/** A file may name any variable but Postern's own: a client must not be given the master secret. */
+const isOwnVariable = (name: string): boolean =>
+  name !== 'SMTP_URL' && VARIABLES.some((variable) => variable.name === name);
+
+/** Without inherited names, so that `apps['constructor']` is no app (MT-02), and without readable client secrets. */
+function keptApps(apps: Readonly<Record<string, AppSettings>>): Config['apps'] {
+  return bare(apps, (app) => ({ ...app, clients: bare(app.clients, withoutSecret) }));
+}
+
+function bare<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  const result: Record<string, T> = Object.create(null);
+  for (const [key, value] of Object.entries(record)) result[key] = change(value);
+  return result;
+}
+
+/** SHA-256 suffices: secrets have at least 32 random characters (ASVS 6.5.2). */
+function withoutSecret({ client_secret: secret, ...kept }: ClientSettings): ClientSettings {
+  return secret === undefined
+    ? kept
+    : { ...kept, client_secret_hash: `sha256:${hash('sha256', secret, 'base64url')}` };
+}
+
+function exposureFaults(values: Values, machine: Machine): Fault[] {
+  if (values.CONFIG !== undefined || machine.production || isLoopbackHost(machine.host)) return [];
+  const message =
+    'must be a loopback address while no CONFIG is given: whoever reaches the example apps can read every mail';
+  return [{ path: 'HOST', message }];
+}
+
+const isLoopbackHost = (host: string): boolean => host === '::1' || isLoopback(host);
+
+function notices(values: Values, machine: Machine, apps: Config['apps']): string[] {
+  const found: string[] = [];
+  if (values.CONFIG === undefined)
+    found.push('CONFIG is not set: serving the example apps of config/dev.yaml');
+  if (Object.keys(apps).length === 0) found.push('CONFIG names no apps: nobody can sign in anywhere');
+  if (machine.production) return found;
+  if (!isLoopbackHost(machine.host)) {
+    found.push(
+      `HOST ${machine.host} is open to the network, and this is not production: mails may be readable to all`,
+    );
+  }
+  if (machine.smtpUrl === undefined && Object.values(apps).some((app) => app.mail.smtp_url === undefined)) {
+    found.push('SMTP_URL is not set: mails are caught and shown at /dev/inbox');
+  }
+  return found;
+}
+
+function readText(path: string): string | { readonly reason: string } {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    return { reason: error instanceof Error && 'code' in error ? String(error.code) : String(error) };
+  }
+}
