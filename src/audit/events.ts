@@ -1,0 +1,70 @@
+/**
+ * Every event that is written to the audit log, with its details. An event type is one line of `AuditDetails`.
+ *
+ * What never stands in one: a link, a code, a token, a cookie or an address in clear (ML-02). A person is named by user
+ * id; a mailbox without a user by `mailbox`, its keyed hash.
+ */
+import type { AppId, ChallengeId, UserId } from '../core/ids.ts';
+
+type None = Record<never, never>;
+
+export interface AuditDetails {
+  'challenge.begun': { readonly purpose: string };
+  'challenge.resent': { readonly send: number };
+  /** No mail went out: a budget was used up, or the address is suppressed. */
+  'challenge.held': { readonly reason: string };
+  'challenge.mail_accepted': { readonly send: number };
+  'challenge.mail_refused': { readonly send: number; readonly reason: string };
+  'challenge.proved': { readonly by: 'link' | 'code' };
+  'challenge.code_wrong': { readonly triesLeft?: number | undefined };
+  'challenge.code_closed': { readonly scope: 'interaction' | 'elsewhere' | 'mailbox' };
+  /** "This wasn't me" was pressed; scanners press it too, so it changes nothing. */
+  'challenge.reported': None;
+  /** "Continue on this device instead": spent for another browser than the one that asked. */
+  'challenge.continued': None;
+  'user.created': { readonly method: string };
+  'sign_in.succeeded': { readonly method: string; readonly amr?: readonly string[] | undefined };
+  'sign_in.refused': { readonly method: string; readonly reason: string };
+  /** Another user was signed in here and left for this one (ML-44). */
+  'sign_in.switched': { readonly from: UserId };
+  sign_out: { readonly by: 'user' | 'client' | 'operator' };
+  'consent.granted': { readonly scopes: readonly string[] };
+  'consent.declined': { readonly scopes?: readonly string[] | undefined };
+  'token.code_reuse_detected': { readonly grant?: string | undefined };
+  'token.refresh_reuse_detected': { readonly grant?: string | undefined };
+  /** A lost reply was asked for again within the window; nothing was revoked. */
+  'token.refresh_replayed': { readonly grant?: string | undefined };
+  'grant.revoked': { readonly grant?: string | undefined; readonly reason: string };
+}
+
+export type AuditType = keyof AuditDetails;
+
+/** Who, where and by what request; all optional, because not every event has them. */
+export interface AuditSubject {
+  readonly userId?: UserId | undefined;
+  readonly clientId?: string | undefined;
+  readonly challengeId?: ChallengeId | undefined;
+  /** HMAC of the mailbox under the app's key, for events of nobody we know. */
+  readonly mailbox?: string | undefined;
+  /** The reference that the error page and the log line of the same request show. */
+  readonly reference?: string | undefined;
+  readonly ip?: string | undefined;
+}
+
+export interface AuditStamp {
+  /** Sorts by time; see `core/event-id.ts`. */
+  readonly id: string;
+  /** ms */
+  readonly at: number;
+  readonly app: AppId;
+}
+
+export type AuditEvent = {
+  [Type in AuditType]: AuditStamp & AuditSubject & { readonly type: Type } & AuditDetails[Type];
+}[AuditType];
+
+/** What a caller records. `id` is given by whoever must be able to record the same event again (after a crash). */
+export type AuditEntry = {
+  [Type in AuditType]: Partial<Omit<AuditStamp, 'app'>> &
+    AuditSubject & { readonly type: Type } & AuditDetails[Type];
+}[AuditType];

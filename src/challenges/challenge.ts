@@ -1,0 +1,65 @@
+/** The row of one request to prove control of a mailbox, and the rules that need no store. */
+import { type AppId, asChallengeId, type ChallengeId } from '../core/ids.ts';
+import type { StoredRecord } from '../store/port.ts';
+import type { SecretSource } from './secrets.ts';
+
+export type ChallengeStatus = 'pending' | 'proved' | 'used' | 'closed';
+
+/** What is known of the mail of the newest send. */
+export type MailState = 'queued' | 'accepted' | 'refused' | 'held';
+
+export interface ChallengeRow {
+  readonly purpose: 'sign_in';
+  readonly status: ChallengeStatus;
+  /** Where the mail goes: the stored spelling of a known user, else as typed. */
+  readonly address: string;
+  /** As it was typed in the asking browser, for its own pages. */
+  readonly typed: string;
+  readonly addressKey: string;
+  /** HMAC of the mailbox: what its budgets are counted by. */
+  readonly mailbox: string;
+  readonly clientId: string;
+  /** The interaction's uid, sealed (AAD = challenge id): opened only by the landing page in the asking browser. */
+  readonly uid: string;
+  /** Id of the browser that asked: see `browsers.ts`. */
+  readonly browser: string;
+  readonly salt: string;
+  readonly keyVersion: string;
+  readonly createdAt: number;
+  /** When its address was last typed in or sent to: the pages of an interaction are about the newest of these. */
+  readonly lastAskedAt: number;
+  /** End of link and code; the row itself stays longer, to tell "expired" from "unknown". */
+  readonly endsAt: number;
+  readonly device: string;
+  readonly locales: readonly string[];
+  readonly sends: number;
+  /** When `status` was set. */
+  readonly movedAt: number;
+  /** When the newest mail was asked for. */
+  readonly sentAt: number;
+  readonly mail: MailState;
+}
+
+export type Challenge = StoredRecord<ChallengeRow>;
+
+export const challengeIdOf = (challenge: Challenge): ChallengeId => asChallengeId(challenge.id);
+
+export const secretSource = (app: AppId, challenge: Challenge): SecretSource => ({
+  app,
+  id: challengeIdOf(challenge),
+  purpose: challenge.data.purpose,
+  salt: challenge.data.salt,
+  keyVersion: challenge.data.keyVersion,
+});
+
+export const isLive = (challenge: Challenge, now: number): boolean => challenge.data.endsAt > now;
+
+/** What its link or code can still do in the asking browser. */
+export const isOpen = (challenge: Challenge, now: number): boolean =>
+  isLive(challenge, now) && (challenge.data.status === 'pending' || challenge.data.status === 'proved');
+
+/** Why a challenge is of no use any more; undefined while it is open. */
+export function goneBecause(challenge: Challenge, now: number): 'used' | 'expired' | undefined {
+  if (challenge.data.status === 'used' || challenge.data.status === 'closed') return 'used';
+  return isLive(challenge, now) ? undefined : 'expired';
+}

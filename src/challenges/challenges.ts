@@ -1,0 +1,564 @@
+/**
+ * The mailbox challenge: begin, resend, inspect, redeem. Used by every method that proves a mailbox.
+ *
+ * Owns the challenge row, its secrets and its budgets. Does not own who a person is (accounts), what a page looks like
+ * (methods, http) or how mail leaves the house (mail). Single use is `pending → proved`, one compare-and-set (ML-21).
+ */
+import type { Accounts } from '../accounts/accounts.ts';
+import type { App } from '../apps/apps.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { AuditEntry } from '../audit/events.ts';
+import { type Clock, DAY, SECOND } from '../core/clock.ts';
+import type { EmailAddress } from '../core/email-address.ts';
+import { PosternError } from '../core/errors.ts';
+import { eventIdOf } from '../core/event-id.ts';
+import { hashOf } from '../core/hash.ts';
+import { type AppId, asChallengeId, type ChallengeId, isIdForm } from '../core/ids.ts';
+import type { Keyring } from '../core/keyring.ts';
+import { randomToken } from '../core/random.ts';
+import type { Claim, Limits, RuleName } from '../limits/limits.ts';
+import type { MailIntent } from '../mail/outbox.ts';
+import { type Store, StoreConflict } from '../store/port.ts';
+import {
+  type Challenge,
+  type ChallengeRow,
+  type ChallengeStatus,
+  challengeIdOf,
+  goneBecause,
+  isLive,
+  isOpen,
+  secretSource,
+} from './challenge.ts';
+import { code, isCode, isLinkSecret, linkSecret } from './secrets.ts';
+
+const KIND = 'challenge';
+/** Of two requests for the same mail the second finds the first one's challenge at its next look. */
+const RACE_ATTEMPTS = 3;
+/** Rows outlive their links, so that an old mail is told "expired", not "unknown" (PR-03: at most a day). */
+const RETENTION_MS = DAY;
+/** When a mail that was accepted for sending but has no job is queued again. */
+const REPAIR_AFTER_MS = 10 * SECOND;
+
+export interface BeginInput {
+  readonly app: App;
+  readonly uid: string;
+  readonly clientId: string;
+  readonly address: EmailAddress;
+  /** Id of the asking browser. */
+  readonly browser: string;
+  readonly device: string;
+  readonly locales: readonly string[];
+}
+
+export type Begun =
+  /** This interaction has asked too often; nothing was made. */
+  | { readonly outcome: 'too_many' }
+  | { readonly outcome: 'sent'; readonly challenge: Challenge }
+  /** Nothing was sent now; `retryAt` says when it will be possible. */
+  | {
+      readonly outcome: 'held';
+      readonly by: 'resend' | 'mailbox';
+      readonly challenge: Challenge;
+      readonly retryAt: number;
+    };
+
+/** Of a link secret or a code; nothing is spent by it but tries. */
+export type Check =
+  | { readonly outcome: 'right'; readonly challenge: Challenge }
+  | { readonly outcome: 'wrong'; readonly left: number }
+  | { readonly outcome: 'code_closed' }
+  | { readonly outcome: 'gone'; readonly reason: 'expired' | 'used' | 'unknown' };
+
+/** `act` and `at` name the one act that was done, for what has to be written down once. */
+export type Spent =
+  | { readonly outcome: 'won' | 'again'; readonly act: string; readonly at: number }
+  | { readonly outcome: 'lost' };
+
+/** Everything that a mail of a challenge says; made anew for every delivery, kept nowhere. */
+export interface MailContents {
+  readonly to: string;
+  readonly link: string;
+  readonly code: string | undefined;
+  readonly locales: readonly string[];
+  readonly device: string;
+  readonly askedAt: number;
+  readonly sentAt: number;
+  readonly endsAt: number;
+  readonly keyVersion: string;
+}
+
+/** Who types a code: the budgets depend on it. */
+export interface Typist {
+  /** SHA-256 of the browser's `known` cookie, if it has one. */
+  readonly knownBrowser: string | undefined;
+}
+
+export interface ChallengeDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly keyring: Keyring;
+  readonly limits: Limits;
+  readonly accounts: Pick<Accounts, 'findByAddress' | 'isKnownBrowser'>;
+  readonly audit: Pick<Audit, 'record'>;
+  queueMail(intent: MailIntent): Promise<void>;
+}
+
+export class Challenges {
+  readonly #deps: ChallengeDeps;
+
+  constructor(deps: ChallengeDeps) {
+    this.#deps = deps;
+  }
+
+  /** A mail for this address in this interaction: the running challenge again, or a new one. */
+  async begin(input: BeginInput): Promise<Begun> {
+    const { app } = input;
+    for (let attempt = 0; attempt < RACE_ATTEMPTS; attempt += 1) {
+      const siblings = await this.ofInteraction(app.id, input.uid, input.browser);
+      const same = siblings.filter((sibling) => sibling.data.addressKey === input.address.key);
+      const begun = await this.#beginOnce(input, same);
+      if (!begun) continue;
+      const isTurned = begun.outcome === 'held' && siblings.at(-1)?.data.addressKey !== input.address.key;
+      return isTurned ? { ...begun, challenge: await this.#turnTo(app.id, begun.challenge) } : begun;
+    }
+    throw new PosternError('unavailable', { detail: 'lost every race for a challenge' });
+  }
+
+  /** Undefined when another request changed or made the challenge meanwhile. */
+  async #beginOnce(input: BeginInput, same: readonly Challenge[]): Promise<Begun | undefined> {
+    const { app } = input;
+    const now = this.#deps.clock.now();
+    const newest = same.at(-1);
+    if (newest?.data.status === 'proved' && isLive(newest, now))
+      return { outcome: 'sent', challenge: newest };
+    const bound: Claim = { rule: 'interaction', subject: groupOf(app.id, input.uid) };
+    const verdict = await this.#deps.limits.take(app.id, [bound, ...this.#mailClaims(input)]);
+    if (!verdict.allowed && verdict.rule === 'interaction') return { outcome: 'too_many' };
+    // Link and code stay the same while more than half their life is left; later mails get fresh ones (design §2).
+    const isFresh = newest?.data.status === 'pending' && newest.data.endsAt - now > this.#lifetime(app) / 2;
+    const reusable = isFresh ? newest : undefined;
+    if (verdict.allowed) {
+      const challenge = reusable
+        ? await this.#resend(app, reusable)
+        : await this.#create(input, same.length, 'queued');
+      if (!challenge) return this.#undo(input);
+      const { sends: send, sentAt, purpose } = challenge.data;
+      await Promise.all([
+        this.#deps.queueMail({ app: app.id, challenge: challengeIdOf(challenge), send }),
+        reusable
+          ? this.#record(app.id, challenge, { type: 'challenge.resent', send }, sentAt)
+          : this.#record(app.id, challenge, { type: 'challenge.begun', purpose }, sentAt),
+      ]);
+      return { outcome: 'sent', challenge };
+    }
+    const by = verdict.rule === 'resend' ? 'resend' : 'mailbox';
+    // A row without a mail counts too.
+    const isBound = reusable === undefined && !(await this.#deps.limits.take(app.id, [bound])).allowed;
+    if (isBound) return { outcome: 'too_many' };
+    const held = reusable ?? (await this.#create(input, same.length, 'held'));
+    if (!held) return undefined;
+    if (by === 'mailbox') await this.#recordFew(app.id, held, { type: 'challenge.held', reason: 'mailbox' });
+    return { outcome: 'held', by, challenge: held, retryAt: verdict.retryAt };
+  }
+
+  /** A mail that was not made after all costs nothing. */
+  async #undo(input: BeginInput): Promise<undefined> {
+    const bound: Claim = { rule: 'interaction', subject: groupOf(input.app.id, input.uid) };
+    await this.#deps.limits.giveBack(input.app.id, [bound, ...this.#mailClaims(input)]);
+  }
+
+  /** All challenges of one interaction, last asked for last; with `browser` only those that it asked for. */
+  async ofInteraction(app: AppId, uid: string, browser?: string): Promise<readonly Challenge[]> {
+    // The `interaction` limit keeps their number far below.
+    const query = { group: groupOf(app, uid), limit: 100 };
+    const rows = await this.#deps.store.records.list<ChallengeRow>(app, KIND, query, this.#deps.clock.now());
+    return rows
+      .filter((row) => browser === undefined || row.data.browser === browser)
+      .sort((a, b) => a.data.lastAskedAt - b.data.lastAskedAt || a.data.createdAt - b.data.createdAt);
+  }
+
+  async find(app: AppId, id: string): Promise<Challenge | undefined> {
+    if (!isIdForm(id)) return undefined;
+    return this.#deps.store.records.find<ChallengeRow>(app, KIND, id, this.#deps.clock.now());
+  }
+
+  /** What a challenge is still good for in the asking browser. */
+  standing(challenge: Challenge): 'open' | 'used' | 'expired' {
+    return goneBecause(challenge, this.#deps.clock.now()) ?? 'open';
+  }
+
+  /** The interaction behind a challenge: for the landing page in the asking browser only. */
+  uidOf(app: AppId, challenge: Challenge): string {
+    return this.#deps.keyring.open(app, `challenge:${challenge.id}`, challenge.data.uid);
+  }
+
+  /** Checks a link secret presented in the asking browser, for the interaction the challenge belongs to (ML-45). */
+  async checkLink(
+    app: AppId,
+    uid: string,
+    id: ChallengeId,
+    secret: string,
+    browser: string | undefined,
+  ): Promise<Check> {
+    const challenge = await this.find(app, id);
+    const isOwn = challenge?.group === groupOf(app, uid) && challenge.data.browser === browser;
+    if (!challenge || !isOwn || !isLinkSecret(this.#deps.keyring, secretSource(app, challenge), secret)) {
+      return { outcome: 'gone', reason: 'unknown' };
+    }
+    const reason = goneBecause(challenge, this.#deps.clock.now());
+    return reason ? { outcome: 'gone', reason } : { outcome: 'right', challenge };
+  }
+
+  /** Checks a code typed in the asking browser against every open sibling of the newest challenge (ML-23, ML-28). */
+  async checkCode(
+    app: App,
+    uid: string,
+    typed: string | undefined,
+    browser: string | undefined,
+    typist: Typist,
+  ): Promise<Check> {
+    const siblings = browser === undefined ? [] : await this.ofInteraction(app.id, uid, browser);
+    const newest = siblings.at(-1);
+    if (!newest) return { outcome: 'gone', reason: 'unknown' };
+    const now = this.#deps.clock.now();
+    const open = siblings.filter(
+      (sibling) => sibling.data.addressKey === newest.data.addressKey && isOpen(sibling, now),
+    );
+    if (open.length === 0) return { outcome: 'gone', reason: goneBecause(newest, now) ?? 'used' };
+    if (!hasCode(app)) return { outcome: 'code_closed' };
+    return this.#evaluate(app.id, newest, open, await this.#codeClaims(app.id, newest, typist), typed);
+  }
+
+  /**
+   * A code typed where the link was opened, in a browser that did not ask: the only thing that has an effect there. Spends
+   * the challenge for this browser; the one that asked is not completed by it (ML-40).
+   */
+  async continueElsewhere(
+    { id: app, ...rest }: App,
+    id: string,
+    typed: string | undefined,
+    typist: Typist,
+  ): Promise<Check> {
+    const challenge = await this.find(app, id);
+    if (!challenge) return { outcome: 'gone', reason: 'unknown' };
+    const reason = goneBecause(challenge, this.#deps.clock.now());
+    if (reason || challenge.data.status !== 'pending') return { outcome: 'gone', reason: reason ?? 'used' };
+    if (!hasCode(rest)) return { outcome: 'code_closed' };
+    const claims = await this.#elsewhereClaims(app, challenge, typist);
+    const check = await this.#evaluate(app, challenge, [challenge], claims, typed);
+    if (check.outcome !== 'right') return check;
+    const spent = await this.#move(app, challenge, 'pending', 'used');
+    if (!spent) return { outcome: 'gone', reason: 'used' };
+    await this.#record(app, spent, { type: 'challenge.continued' }, spent.data.movedAt);
+    return { outcome: 'right', challenge: spent };
+  }
+
+  /**
+   * The spend. Exactly one caller moves `pending → proved` and is told `won`. The asking browser may repeat it (`again`)
+   * while the interaction is not finished, because its reply may have been lost (RL-07).
+   */
+  async spend(app: AppId, challenge: Challenge, by: 'link' | 'code'): Promise<Spent> {
+    const won = await this.#move(app, challenge, 'pending', 'proved');
+    const proved = won ?? (await this.find(app, challenge.id));
+    if (proved?.data.status !== 'proved' || !isLive(proved, this.#deps.clock.now()))
+      return { outcome: 'lost' };
+    const at = proved.data.movedAt;
+    await this.#record(app, proved, { type: 'challenge.proved', by }, at);
+    return { outcome: won ? 'won' : 'again', act: challenge.id, at };
+  }
+
+  /** The interaction is over: what proved it is used, its siblings are closed. */
+  async settle(app: AppId, uid: string): Promise<void> {
+    const siblings = await this.ofInteraction(app, uid);
+    await Promise.all(
+      siblings.map((sibling) => {
+        if (sibling.data.status === 'proved') return this.#move(app, sibling, 'proved', 'used');
+        if (sibling.data.status === 'pending') return this.#move(app, sibling, 'pending', 'closed');
+        return undefined;
+      }),
+    );
+  }
+
+  /** "This wasn't me": counted and written down, nothing else, because scanners press buttons too (ML-12). */
+  async report(app: AppId, id: string): Promise<void> {
+    const challenge = await this.find(app, id);
+    if (challenge) await this.#recordFew(app, challenge, { type: 'challenge.reported' });
+  }
+
+  /** Whether a code may be typed now: in the asking browser, or `elsewhere`. */
+  async codeEntry(
+    app: App,
+    challenge: Challenge,
+    typist: Typist,
+    where: 'here' | 'elsewhere',
+  ): Promise<'open' | 'closed' | 'off'> {
+    if (!hasCode(app)) return 'off';
+    const claims =
+      where === 'here'
+        ? await this.#codeClaims(app.id, challenge, typist)
+        : await this.#elsewhereClaims(app.id, challenge, typist);
+    return (await this.#deps.limits.look(app.id, claims)).allowed ? 'open' : 'closed';
+  }
+
+  /** When the next mail for this address may be asked for, ms; now or earlier when it may be at once. */
+  async resendAt(app: App, uid: string, challenge: Challenge): Promise<number> {
+    const claims = mailClaims(app, uid, challenge.data.addressKey, challenge.data.mailbox);
+    const verdict = await this.#deps.limits.look(app.id, claims);
+    return verdict.allowed ? this.#deps.clock.now() : verdict.retryAt;
+  }
+
+  /**
+   * What the mail of this send says; undefined when there is nothing to send any more: used, closed, or answered before a
+   * crash. An older send than the newest still goes out: link and code are the same.
+   */
+  async mailContents(app: App, { challenge: id, send }: MailIntent): Promise<MailContents | undefined> {
+    const challenge = await this.find(app.id, id);
+    if (challenge?.data.status !== 'pending') return undefined;
+    const { data } = challenge;
+    if (send === data.sends && data.mail !== 'queued') return undefined;
+    const source = secretSource(app.id, challenge);
+    return {
+      to: data.address,
+      link: linkUrl(app, challenge, linkSecret(this.#deps.keyring, source)),
+      code: hasCode(app) ? code(this.#deps.keyring, source) : undefined,
+      locales: data.locales,
+      device: data.device,
+      askedAt: data.createdAt,
+      sentAt: data.sentAt,
+      endsAt: data.endsAt,
+      keyVersion: data.keyVersion,
+    };
+  }
+
+  /** What became of a mail; of older sends nothing is told any more. */
+  async mailOutcome(intent: MailIntent, outcome: 'accepted' | 'refused', reason = ''): Promise<void> {
+    const challenge = await this.find(intent.app, intent.challenge);
+    if (!challenge || challenge.data.sends !== intent.send || challenge.data.mail === outcome) return;
+    const next = { ...challenge, dueAt: undefined, data: { ...challenge.data, mail: outcome } };
+    const written = await this.#deps.store.records.replace(intent.app, KIND, next, this.#deps.clock.now());
+    if (!written) return this.mailOutcome(intent, outcome, reason);
+    const { send } = intent;
+    await this.#record(
+      intent.app,
+      written,
+      outcome === 'accepted'
+        ? { type: 'challenge.mail_accepted', send }
+        : { type: 'challenge.mail_refused', send, reason },
+    );
+  }
+
+  /** Queues again what was promised but has no job, because a process died in between (RL-01). */
+  async repairMail(limit: number): Promise<void> {
+    const now = this.#deps.clock.now();
+    for (const { scope, ...row } of await this.#deps.store.records.due<ChallengeRow>(KIND, now, limit)) {
+      const app = scope as AppId; // challenges are never kept in the system scope
+      const isWaiting = row.data.mail === 'queued' && isLive(row, now);
+      if (isWaiting)
+        await this.#deps.queueMail({ app, challenge: asChallengeId(row.id), send: row.data.sends });
+      const dueAt = isWaiting ? now + REPAIR_AFTER_MS : undefined;
+      await this.#deps.store.records.replace(app, KIND, { ...row, dueAt }, now);
+    }
+  }
+
+  async #create(input: BeginInput, ordinal: number, mail: 'queued' | 'held'): Promise<Challenge | undefined> {
+    const { app, address } = input;
+    const { store, keyring, clock, accounts } = this.#deps;
+    const now = clock.now();
+    const id = randomToken();
+    const group = groupOf(app.id, input.uid);
+    const user = await accounts.findByAddress(app.id, address);
+    const data: ChallengeRow = {
+      purpose: 'sign_in',
+      status: 'pending',
+      address: user?.address ?? address.address,
+      typed: address.address,
+      addressKey: address.key,
+      mailbox: this.#mailbox(address),
+      clientId: input.clientId,
+      uid: keyring.seal(app.id, `challenge:${id}`, input.uid),
+      browser: input.browser,
+      salt: randomToken(),
+      keyVersion: keyring.current,
+      createdAt: now,
+      lastAskedAt: now,
+      endsAt: now + this.#lifetime(app),
+      device: input.device,
+      locales: input.locales,
+      sends: mail === 'queued' ? 1 : 0,
+      sentAt: now,
+      movedAt: now,
+      mail,
+    };
+    const draft = {
+      id,
+      // One sibling per place in the row: of two concurrent requests the second finds the first (ML-50).
+      key: hashOf('challenge', group, input.browser, address.key, String(ordinal)),
+      group,
+      data,
+      dueAt: mail === 'queued' ? now + REPAIR_AFTER_MS : undefined,
+      expiresAt: now + RETENTION_MS,
+    };
+    try {
+      return await store.records.insert(app.id, KIND, draft, now);
+    } catch (error) {
+      if (error instanceof StoreConflict) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Whoever changes the address and back means the first one again: its code is the one to compare. A lost race is as
+   * good as a won one, because it was for the same.
+   */
+  async #turnTo(app: AppId, challenge: Challenge): Promise<Challenge> {
+    const now = this.#deps.clock.now();
+    const next = { ...challenge, data: { ...challenge.data, lastAskedAt: now } };
+    return (await this.#deps.store.records.replace(app, KIND, next, now)) ?? challenge;
+  }
+
+  async #resend(app: App, challenge: Challenge): Promise<Challenge | undefined> {
+    const now = this.#deps.clock.now();
+    const data: ChallengeRow = {
+      ...challenge.data,
+      sends: challenge.data.sends + 1,
+      lastAskedAt: now,
+      sentAt: now,
+      mail: 'queued',
+    };
+    const next = { ...challenge, data, dueAt: now + REPAIR_AFTER_MS };
+    return this.#deps.store.records.replace(app.id, KIND, next, now);
+  }
+
+  /** Compare-and-set of the status, retried only when something else of the row changed meanwhile (the mail's state). */
+  async #move(
+    app: AppId,
+    challenge: Challenge,
+    from: ChallengeStatus,
+    to: ChallengeStatus,
+  ): Promise<Challenge | undefined> {
+    let current: Challenge | undefined = challenge;
+    const now = this.#deps.clock.now();
+    while (current && current.data.status === from && (isLive(current, now) || to !== 'proved')) {
+      const next: Challenge = { ...current, data: { ...current.data, status: to, movedAt: now } };
+      const written = await this.#deps.store.records.replace(app, KIND, next, now);
+      if (written) return written;
+      current = await this.find(app, challenge.id);
+    }
+    return undefined;
+  }
+
+  /** Counts before it compares, so that concurrent guesses cannot pass together (ML-26); a right code costs nothing. */
+  async #evaluate(
+    app: AppId,
+    subject: Challenge,
+    open: readonly Challenge[],
+    claims: readonly Claim[],
+    typed: string | undefined,
+  ): Promise<Check> {
+    // What cannot be a code is a slip of the hand, not a guess.
+    const verdict = await (typed === undefined
+      ? this.#deps.limits.look(app, claims)
+      : this.#deps.limits.take(app, claims));
+    if (!verdict.allowed) {
+      const scope = CLOSED_BY[verdict.rule] ?? 'mailbox';
+      await this.#recordFew(app, subject, { type: 'challenge.code_closed', scope });
+      return { outcome: 'code_closed' };
+    }
+    // Every sibling is compared, so that the time tells nothing of which one matched.
+    const matches = open.filter(
+      (sibling) => typed !== undefined && isCode(this.#deps.keyring, secretSource(app, sibling), typed),
+    );
+    const challenge = matches.at(-1);
+    if (challenge) {
+      await this.#deps.limits.giveBack(app, claims);
+      return { outcome: 'right', challenge };
+    }
+    const left = Math.min(...Object.values(verdict.left));
+    if (typed !== undefined)
+      await this.#record(app, subject, { type: 'challenge.code_wrong', triesLeft: left });
+    return { outcome: 'wrong', left };
+  }
+
+  async #codeClaims(app: AppId, challenge: Challenge, typist: Typist): Promise<readonly Claim[]> {
+    const subject = `${challenge.group}:${hashOf(challenge.data.addressKey)}`;
+    return [{ rule: 'code', subject }, await this.#mailboxCodeClaim(app, challenge, typist)];
+  }
+
+  async #elsewhereClaims(app: AppId, challenge: Challenge, typist: Typist): Promise<readonly Claim[]> {
+    return [
+      { rule: 'code_elsewhere', subject: challenge.id },
+      await this.#mailboxCodeClaim(app, challenge, typist),
+    ];
+  }
+
+  async #mailboxCodeClaim(app: AppId, challenge: Challenge, { knownBrowser }: Typist): Promise<Claim> {
+    const isKnown =
+      knownBrowser !== undefined &&
+      (await this.#deps.accounts.isKnownBrowser(app, challenge.data.addressKey, knownBrowser));
+    return isKnown
+      ? { rule: 'code_known', subject: `${knownBrowser}:${challenge.data.mailbox}` }
+      : { rule: 'code_mailbox', subject: challenge.data.mailbox };
+  }
+
+  #mailClaims({ app, uid, address }: BeginInput): readonly Claim[] {
+    return mailClaims(app, uid, address.key, this.#mailbox(address));
+  }
+
+  /** Keyed, because addresses are guessable: a copy of the counters names nobody. Over all apps, hence no app's key. */
+  #mailbox(address: EmailAddress): string {
+    const oldest = this.#deps.keyring.versions.at(-1);
+    return this.#deps.keyring.mac('*', 'mailbox', [address.mailbox], oldest).toString('base64url');
+  }
+
+  #lifetime(app: App): number {
+    const lifetime = app.settings.methods.magic_link?.lifetime;
+    if (lifetime === undefined) throw new Error(`app ${app.slug} has no magic link`);
+    return lifetime;
+  }
+
+  /** With `at`, the time of an act that may be repeated: it is written down once. */
+  async #record(app: AppId, challenge: Challenge, event: ChallengeEvent, at?: number): Promise<void> {
+    const { clientId, mailbox } = challenge.data;
+    await this.#deps.audit.record(app, {
+      ...event,
+      ...(at === undefined ? {} : { at, id: eventIdOf(at, challenge.id, event.type) }),
+      challengeId: challengeIdOf(challenge),
+      clientId,
+      mailbox,
+    });
+  }
+
+  /** For what anybody can repeat at will: a few are written down, more would only fill the log. */
+  async #recordFew(app: AppId, challenge: Challenge, event: ChallengeEvent): Promise<void> {
+    const claim: Claim = { rule: 'noted', subject: `${challenge.id}:${event.type}` };
+    if ((await this.#deps.limits.take(app, [claim])).allowed) await this.#record(app, challenge, event);
+  }
+}
+
+type ChallengeEvent = Extract<AuditEntry, { type: `challenge.${string}` }>;
+
+const CLOSED_BY: Partial<Record<RuleName, 'interaction' | 'elsewhere'>> = {
+  code: 'interaction',
+  code_elsewhere: 'elsewhere',
+};
+
+/** The secret in the fragment, where no server, proxy or Referer sees it; by path only where a gateway cuts it off. */
+function linkUrl(app: App, challenge: Challenge, secret: string): string {
+  const policy = app.settings.methods.magic_link?.link_secret ?? 'fragment';
+  const domain = challenge.data.address.slice(challenge.data.address.lastIndexOf('@') + 1);
+  const isByPath = typeof policy === 'string' ? policy === 'path' : policy.path_for.includes(domain);
+  return `${app.issuer}/link/${challenge.id}${isByPath ? '/' : '#'}${secret}`;
+}
+
+const hasCode = ({ settings }: Pick<App, 'settings'>): boolean => settings.methods.magic_link?.code === true;
+
+/** Interaction uids are live bearer values in a cookie: rows hold their hash only. */
+const groupOf = (app: AppId, uid: string): string => hashOf('interaction', app, uid);
+
+function mailClaims(app: App, uid: string, addressKey: string, mailbox: string): readonly Claim[] {
+  const { resend_after: windowMs, mails_per_mailbox: max } = app.settings.limits;
+  return [
+    { rule: 'resend', subject: `${groupOf(app.id, uid)}:${hashOf(addressKey)}`, windowMs },
+    { rule: 'mailbox', subject: mailbox, max },
+  ];
+}

@@ -1,0 +1,126 @@
+/**
+ * Every limit and budget of Postern: one table, one call. Counts live in the store, so they are shared by all processes
+ * and survive a restart. Being refused is an expected outcome, never an exception.
+ */
+import type { Clock } from '../core/clock.ts';
+import { DAY, HOUR, MINUTE } from '../core/clock.ts';
+import { type Scope, type Store, SYSTEM } from '../store/port.ts';
+
+/** A number that an app may set for itself; `undefined` in the table below. */
+type OwnNumber = number | undefined;
+
+interface Rule {
+  readonly windowMs: OwnNumber;
+  readonly max: OwnNumber;
+  /** `app`: counted per app. `all`: over all apps, because one mailbox or one network is behind all of them. */
+  readonly over: 'app' | 'all';
+}
+
+const RULES = {
+  /** Between two mails of one request to one address (ML-50); the window is the app's `limits.resend_after`. */
+  resend: { windowMs: undefined, max: 1, over: 'app' },
+  /** Mails to one mailbox over all apps and spellings (ML-50, ML-52); the number is the app's `limits.mails_per_mailbox`. */
+  mailbox: { windowMs: 10 * MINUTE, max: undefined, over: 'all' },
+  /** Mails asked for in one interaction, whatever the addresses: bounds its challenges. Longer than an interaction lives. */
+  interaction: { windowMs: 2 * HOUR, max: 30, over: 'app' },
+  /** Acts that anybody can repeat at will: so many are written down per challenge. */
+  noted: { windowMs: DAY, max: 5, over: 'app' },
+  /** Wrong codes of one request and address, over all its mails (ML-23, ML-26). Outlives the challenge. */
+  code: { windowMs: DAY, max: 5, over: 'app' },
+  /** Wrong codes typed for one challenge in a browser that did not ask: never out of the asking browser's five. */
+  code_elsewhere: { windowMs: DAY, max: 5, over: 'app' },
+  /** Wrong codes for one mailbox from browsers it does not know, over all challenges (ML-24). */
+  code_mailbox: { windowMs: DAY, max: 20, over: 'app' },
+  /** Wrong codes in one browser that the mailbox knows: an attacker's guesses do not lock the owner out (ML-25). */
+  code_known: { windowMs: DAY, max: 20, over: 'app' },
+} as const satisfies Record<string, Rule>;
+
+export type RuleName = keyof typeof RULES;
+
+export interface Claim {
+  readonly rule: RuleName;
+  /** What is counted: hashes and ids only, never an address in clear. */
+  readonly subject: string;
+  readonly windowMs?: number;
+  readonly max?: number;
+}
+
+export type Verdict =
+  | { readonly allowed: true; readonly left: Readonly<Partial<Record<RuleName, number>>> }
+  | { readonly allowed: false; readonly rule: RuleName; readonly retryAt: number };
+
+export class Limits {
+  readonly #store: Store;
+  readonly #clock: Clock;
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /**
+   * Takes one unit of every claim before the act it allows (so that concurrent callers cannot pass together, ML-26).
+   * When one of them is spent the others are given back and the longest wait is told.
+   */
+  async take(app: Scope, claims: readonly Claim[]): Promise<Verdict> {
+    const now = this.#clock.now();
+    const taken = await Promise.all(
+      claims.map(async (claim) => {
+        const { max, windowMs } = bounds(claim);
+        const state = await this.#store.counters.hit(scopeOf(app, claim), keyOf(claim), { windowMs }, now);
+        return {
+          claim,
+          over: state.count > max,
+          left: Math.max(0, max - state.count),
+          retryAt: state.resetsAt,
+        };
+      }),
+    );
+    const worst = taken.filter((entry) => entry.over).sort((a, b) => b.retryAt - a.retryAt)[0];
+    if (!worst)
+      return { allowed: true, left: Object.fromEntries(taken.map(({ claim, left }) => [claim.rule, left])) };
+    // A refused attempt must cost nothing, or asking on would keep the door closed for ever.
+    await this.giveBack(app, claims);
+    return { allowed: false, rule: worst.claim.rule, retryAt: worst.retryAt };
+  }
+
+  /** Gives back what was taken for an act that turned out not to count. */
+  async giveBack(app: Scope, claims: readonly Claim[]): Promise<void> {
+    const now = this.#clock.now();
+    await Promise.all(
+      claims.map((claim) =>
+        this.#store.counters.hit(
+          scopeOf(app, claim),
+          keyOf(claim),
+          { windowMs: bounds(claim).windowMs, by: -1 },
+          now,
+        ),
+      ),
+    );
+  }
+
+  /** Whether all of these would be allowed now, and until when not; takes nothing. */
+  async look(app: Scope, claims: readonly Claim[]): Promise<Verdict> {
+    const now = this.#clock.now();
+    const left: Partial<Record<RuleName, number>> = {};
+    for (const claim of claims) {
+      const state = await this.#store.counters.peek(scopeOf(app, claim), keyOf(claim), now);
+      const remaining = bounds(claim).max - (state?.count ?? 0);
+      if (state && remaining <= 0) return { allowed: false, rule: claim.rule, retryAt: state.resetsAt };
+      left[claim.rule] = remaining;
+    }
+    return { allowed: true, left };
+  }
+}
+
+const scopeOf = (app: Scope, claim: Claim): Scope => (RULES[claim.rule].over === 'all' ? SYSTEM : app);
+const keyOf = (claim: Claim): string => `${claim.rule}:${claim.subject}`;
+
+function bounds(claim: Claim): { max: number; windowMs: number } {
+  const rule: Rule = RULES[claim.rule];
+  const max = claim.max ?? rule.max;
+  const windowMs = claim.windowMs ?? rule.windowMs;
+  if (max === undefined || windowMs === undefined)
+    throw new Error(`the limit ${claim.rule} needs the app's number`);
+  return { max, windowMs };
+}
