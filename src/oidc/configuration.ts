@@ -1,0 +1,226 @@
+/** The engine's configuration for one app; feature switches stand in `features.ts`. */
+import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import type { App } from '../apps/apps.ts';
+import { type Clock, SECOND } from '../core/clock.ts';
+import type { Keyring } from '../core/keyring.ts';
+import { randomToken } from '../core/random.ts';
+import { engineClients, OWN_CLIENT_KEYS } from './clients.ts';
+import type { Consents } from './consent.ts';
+import { CookieSignatures } from './cookie-signatures.ts';
+import type { EngineUser } from './engine.ts';
+import { features } from './features.ts';
+import type { SigningKey } from './keys.ts';
+import type { EnginePages } from './pages.ts';
+
+/** Seconds in the engine, milliseconds with us. */
+const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
+
+/** RFC 6749 §4.1.2 recommends ten minutes at most; a browser needs one round trip (OA-10). */
+const CODE_TTL_S = 60;
+/** Longer than any challenge lives, so that a late click still finds its request (ML-47). */
+const INTERACTION_TTL_S = 60 * 60;
+/** Of `state` and `nonce`: they come back as they were sent or not at all, never cut (OA-16). */
+const MAX_ECHO = 2048;
+
+/** `email` is no registered amr value; the registered ones would all claim more than a mailbox proves (AC-20). */
+export const EMAIL_LOGIN = { amr: ['email'], acr: 'urn:postern:acr:email' } as const;
+
+export interface ConfigurationDeps {
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly keys: readonly SigningKey[];
+  readonly consents: Consents;
+  readonly pages: EnginePages;
+  findUser(app: App, id: string): Promise<EngineUser | undefined>;
+  // biome-ignore lint/suspicious/noExplicitAny: the engine takes any class with the adapter's methods
+  readonly adapter: any;
+}
+
+export function configuration(app: App, deps: ConfigurationDeps): Configuration {
+  const { lifetimes } = app.settings;
+  const { pages } = deps;
+  return {
+    adapter: deps.adapter,
+    clients: engineClients(app),
+    jwks: { keys: [...deps.keys] },
+    acrValues: [EMAIL_LOGIN.acr],
+    scopes: ['openid', 'offline_access', 'email'],
+    // How somebody signed in is told to every client: `acr` and `amr` say exactly that (AC-20).
+    claims: {
+      openid: ['sub', 'acr', 'amr', 'auth_time'],
+      email: ['email', 'email_verified'],
+      iss: null,
+      sid: null,
+    },
+    // ID tokens travel in URLs as hints: they hold no address, userinfo does (OIDC Core §5.4, OA-43).
+    conformIdTokenClaims: true,
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientDefaults: {
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'client_secret_basic',
+      id_token_signed_response_alg: 'RS256',
+    },
+    extraClientMetadata: { properties: [...OWN_CLIENT_KEYS] },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    enableHttpPostMethods: false,
+    clockTolerance: 15,
+    pkce: { required: () => true },
+    clientBasedCORS: (_ctx, origin, client) => originsOf(client).includes(origin),
+    cookies: cookies(app, deps.keyring),
+    features: features({
+      logoutSource: (ctx) => pages.logout(ctx, app),
+      postLogoutSuccessSource: (ctx) => pages.loggedOut(ctx, app),
+    }),
+    renderError: (ctx, out, error) => pages.error(ctx, app, out, error),
+    interactions: {
+      url: (_ctx, interaction) => `${app.issuer}/interaction/${interaction.uid}`,
+      policy: policy(),
+    },
+    findAccount: async (_ctx, id) => {
+      const user = await deps.findUser(app, id);
+      return (
+        user && {
+          accountId: id,
+          claims: async () => ({ sub: id, email: user.address, email_verified: true }),
+        }
+      );
+    },
+    loadExistingGrant: (ctx) => newGrant(ctx, app, deps.consents),
+    // Families are ended with their session by our own Session model, which also knows earlier grants of it.
+    expiresWithSession: async () => false,
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    revokeGrantPolicy: () => true,
+    routes: {
+      authorization: '/auth',
+      end_session: '/session/end',
+      jwks: '/jwks',
+      token: '/token',
+      userinfo: '/me',
+    },
+    ttl: {
+      AccessToken: seconds(lifetimes.access_token),
+      AuthorizationCode: CODE_TTL_S,
+      Grant: seconds(lifetimes.refresh_token_absolute) + INTERACTION_TTL_S,
+      IdToken: seconds(lifetimes.id_token),
+      Interaction: INTERACTION_TTL_S,
+      RefreshToken: (_ctx, token) => {
+        // Only `iiat`, the issue of the first token of the family, survives rotation (OA-24).
+        const age = Math.floor(deps.clock.now() / SECOND) - (token.iiat ?? token.iat);
+        const left = seconds(lifetimes.refresh_token_absolute) - age;
+        return Math.max(1, Math.min(seconds(lifetimes.refresh_token_idle), left));
+      },
+      Session: seconds(lifetimes.session),
+    },
+    fetch: () => {
+      throw new Error('the engine fetches nothing: no feature that needs it is on');
+    },
+    enabledJWA: {
+      // No HMAC algorithms: they would need client secrets in clear (OA-48).
+      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      idTokenSigningAlgValues: ['RS256', 'ES256'],
+      userinfoSigningAlgValues: ['RS256', 'ES256'],
+    },
+  };
+}
+
+function originsOf(client: object): readonly string[] {
+  const { allowed_origins: origins } = client as { allowed_origins?: unknown }; // extra metadata, checked by the schema
+  return Array.isArray(origins) ? origins : [];
+}
+
+/**
+ * Names carry the app id, because apps on one host share a cookie jar (MT-07). The session cookie is `__Host-`: one that
+ * is only `__Secure-` with a path can be set by a sibling subdomain. The two short ones keep the engine's narrow paths.
+ */
+function cookies(app: App, keyring: Keyring): NonNullable<Configuration['cookies']> {
+  const [host, narrow] = app.secure ? ['__Host-', '__Secure-'] : ['', ''];
+  const attributes = { httpOnly: true, sameSite: 'lax', signed: true } as const;
+  return {
+    names: {
+      session: `${host}session-${app.id}`,
+      interaction: `${narrow}interaction-${app.id}`,
+      resume: `${narrow}resume-${app.id}`,
+    },
+    long: { ...attributes, path: '/' },
+    short: attributes,
+    keys: new CookieSignatures(keyring.versions.map((version) => keyring.key(app.id, 'cookie', version))),
+  };
+}
+
+function policy(): interactionPolicy.DefaultPolicy {
+  const { Check, base } = interactionPolicy;
+  const prompts = base();
+  prompts.get('login')?.checks.add(
+    new Check('parameter_too_long', 'state or nonce is too long', (ctx) => {
+      for (const name of ['state', 'nonce']) {
+        if (String(ctx.oidc.params?.[name] ?? '').length > MAX_ECHO) {
+          throw new errors.InvalidRequest(`${name} must not be longer than ${MAX_ECHO} characters`);
+        }
+      }
+      return Check.NO_NEED_TO_PROMPT;
+    }),
+  );
+  prompts.get('login')?.checks.add(
+    // A user who was deleted or blocked since: the engine would go on without an account and fail with a 500.
+    new Check('user_gone', 'End-User authentication is required', 'login_required', (ctx) =>
+      ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined
+        ? Check.REQUEST_PROMPT
+        : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
+  const consent = prompts.get('consent');
+  consent?.checks.remove('native_client_prompt');
+  consent?.checks.add(
+    // RFC 8252 §8.6, OA-53: anybody can take a custom scheme or loopback port; a person has to be there.
+    new Check(
+      'native_client_prompt',
+      'native clients require End-User interaction',
+      'interaction_required',
+      (ctx) => (isImpersonable(ctx) && !isAttended(ctx) ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT),
+    ),
+  );
+  return prompts;
+}
+
+const isImpersonable = (ctx: KoaContextWithOIDC): boolean =>
+  ctx.oidc.client?.applicationType === 'native' &&
+  !String(ctx.oidc.params?.redirect_uri).startsWith('https://');
+
+function isAttended(ctx: KoaContextWithOIDC): boolean {
+  const { result } = ctx.oidc as { result?: { login?: unknown; consent?: unknown } }; // set by the engine's resume
+  return result?.login !== undefined || result?.consent !== undefined;
+}
+
+/**
+ * A new Grant for every authorization, so that the death of one token family ends that one only. It is stored together
+ * with the code (models.ts), hence a request that still needs the person leaves nothing behind.
+ */
+async function newGrant(ctx: KoaContextWithOIDC, app: App, consents: Consents) {
+  const { provider, session, client, account, params } = ctx.oidc;
+  if (!session || !client || !account) return undefined;
+  const requested = String(params?.scope ?? '')
+    .split(' ')
+    .filter(Boolean);
+  const isFirstParty = (client as { first_party?: unknown }).first_party !== false; // extra metadata
+  const granted = isFirstParty
+    ? requested
+    : await consents.granted(app.id, account.accountId, client.clientId, hostOf(params?.redirect_uri));
+  const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+  grant.addOIDCScope(requested.filter((scope) => granted.includes(scope)).join(' '));
+  return Object.assign(grant, {
+    jti: randomToken(32),
+    sessionUid: session.uid,
+    isOffline: requested.includes('offline_access'),
+  });
+}
+
+/** What a person can check of a client: the host its answers go to, or the scheme of a native app. */
+export function hostOf(redirectUri: unknown): string {
+  const url = URL.parse(String(redirectUri));
+  return url?.host || url?.protocol || '';
+}

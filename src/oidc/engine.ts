@@ -1,0 +1,264 @@
+/**
+ * One app's OpenID provider, as the rest of the house sees it: answer an engine request, look at an interaction, finish it.
+ *
+ * Owns the Provider instance. Does not own who a person is, what a challenge is or how a page looks.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Provider, { errors } from 'oidc-provider';
+import type { App } from '../apps/apps.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Keyring } from '../core/keyring.ts';
+import type { Log } from '../lib/log.ts';
+import { type Store, TOMBSTONE } from '../store/port.ts';
+import { Adapter } from './adapter.ts';
+import { configuration, hostOf } from './configuration.ts';
+import { Consents } from './consent.ts';
+import { type EngineEvent, Families } from './families.ts';
+import { signingKeys } from './keys.ts';
+import { installModels } from './models.ts';
+import type { EngineContext, EnginePages } from './pages.ts';
+import { RESPONSE_MODES } from './response-modes.ts';
+
+export interface EngineUser {
+  readonly address: string;
+}
+
+export interface EngineDeps {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly pages: EnginePages;
+  findUser(app: App, id: string): Promise<EngineUser | undefined>;
+  onEvent(app: App, event: EngineEvent): Promise<void>;
+  /** Never rejects: the interaction has ended, whatever becomes of its challenges. */
+  onInteractionEnded(app: App, uid: string): Promise<void>;
+  /** Id of the browser of this request, by its asking cookie. */
+  askingBrowser(ctx: EngineContext, app: App): Promise<string | undefined>;
+}
+
+/** An authorization request that waits for a person, read in the browser that holds its cookie. */
+export type InteractionState =
+  | {
+      readonly state: 'open';
+      readonly uid: string;
+      readonly prompt: 'login' | 'consent';
+      readonly clientId: string;
+      readonly redirectHost: string;
+      readonly scopes: readonly string[];
+      readonly loginHint: string | undefined;
+      readonly uiLocales: string | undefined;
+      /** Who was signed in when the request came to wait. */
+      readonly accountId: string | undefined;
+      /** Id of the browser that proved a mailbox for it: that one can resume it. */
+      readonly provedBy: string | undefined;
+      readonly resumeUrl: string;
+      /** The same authorization request from its beginning. */
+      readonly restartUrl: string;
+    }
+  /** Resumed before, in this or another tab. */
+  | { readonly state: 'finished'; readonly clientId: string }
+  | { readonly state: 'missing' };
+
+export type OpenInteraction = Extract<InteractionState, { state: 'open' }>;
+
+export type InteractionResult =
+  /** `browser`: whoever proved the mailbox, by the id behind its host-only asking cookie. */
+  | {
+      readonly login: { readonly accountId: string; readonly amr: string[]; readonly acr: string };
+      readonly browser: string;
+    }
+  | { readonly consent: Record<string, never> }
+  | { readonly error: 'access_denied'; readonly error_description: string };
+
+export class Engine {
+  readonly app: App;
+  readonly consents: Consents;
+  readonly #provider: Provider;
+  readonly #host: string;
+  readonly #handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+
+  private constructor(app: App, provider: Provider, consents: Consents) {
+    this.app = app;
+    this.consents = consents;
+    this.#provider = provider;
+    this.#host = new URL(app.issuer).host;
+    // Koa types this as void; it is the promise of the whole answer.
+    this.#handle = provider.callback() as (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+  }
+
+  static async create(app: App, deps: EngineDeps): Promise<Engine> {
+    const consents = new Consents(deps.store, deps.clock);
+    const onInteractionEnded = (uid: string) => deps.onInteractionEnded(app, uid);
+    const adapter = (model: string) => new Adapter(model, app, { ...deps, onInteractionEnded });
+    const keys = await signingKeys(app, deps);
+    const provider = new Provider(app.issuer, configuration(app, { ...deps, keys, consents, adapter }));
+    provider.silent = true; // Koa would print faults with their messages; `logFaults` tells them
+    provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
+    const families = new Families(provider, (event) => deps.onEvent(app, event));
+    const askingBrowser = (ctx: EngineContext) => deps.askingBrowser(ctx, app);
+    installModels(provider, { ...deps, app, families, askingBrowser });
+    pinUrls(provider);
+    provider.use(async (ctx, next) => {
+      await next();
+      await deps.pages.finish(ctx as unknown as EngineContext, app); // the engine's own Koa context
+    });
+    logFaults(provider, app, deps);
+    return new Engine(app, provider, consents);
+  }
+
+  /** Answers one request whose URL, path prefix already removed, is `rest`. */
+  async handle(req: IncomingMessage, res: ServerResponse, rest: string): Promise<void> {
+    this.#prepare(req, rest);
+    await this.#handle(req, res);
+  }
+
+  #prepare(req: IncomingMessage, rest: string): void {
+    // What the engine builds URLs and cookie attributes from comes from configuration, never from the request (ML-70, ML-71).
+    req.headers.host = this.#host;
+    req.headers['x-forwarded-proto'] = this.app.secure ? 'https' : 'http';
+    delete req.headers['x-forwarded-host'];
+    req.url = rest;
+    Object.assign(req, { baseUrl: this.app.path });
+  }
+
+  /**
+   * What the engine would answer for discovery (RFC 8414 §3.2) or the key set, as data. Nothing is sent; headers that it sets
+   * on the response stay for the caller's own answer.
+   */
+  async document(req: IncomingMessage, res: ServerResponse, name: 'discovery' | 'jwks'): Promise<unknown> {
+    this.#prepare(req, name === 'jwks' ? '/jwks' : '/.well-known/openid-configuration');
+    const ctx = this.#context(req, res);
+    const { compose, middleware } = this.#provider as unknown as KoaInside; // Koa's own members, not declared
+    await compose(middleware)(ctx);
+    if (ctx.status !== 200) throw new Error(`the engine has no ${name}`);
+    if (name === 'jwks') return ctx.body;
+    // The engine names all it knows; clients are registered for these two (clients.ts, OA-14).
+    return { ...Object(ctx.body), response_modes_supported: RESPONSE_MODES };
+  }
+
+  async interaction(req: IncomingMessage, res: ServerResponse, uid: string): Promise<InteractionState> {
+    if (this.#cookie(req, res, 'interaction') !== uid) return { state: 'missing' };
+    const interaction = await this.#provider.Interaction.find(uid);
+    if (!interaction) return this.#endedState(uid);
+    const { params, prompt, result } = interaction;
+    return {
+      state: 'open',
+      uid,
+      prompt: prompt.name === 'consent' ? 'consent' : 'login',
+      clientId: String(params.client_id),
+      redirectHost: hostOf(params.redirect_uri),
+      scopes: String(params.scope ?? '')
+        .split(' ')
+        .filter(Boolean),
+      loginHint: textOf(params.login_hint),
+      uiLocales: textOf(params.ui_locales),
+      accountId: interaction.session?.accountId,
+      provedBy: result?.login === undefined ? undefined : textOf(result.browser),
+      resumeUrl: interaction.returnTo,
+      restartUrl: restartUrl(this.app, params),
+    };
+  }
+
+  /** The user whom this browser is signed in as, by its session cookie. */
+  async presentUser(req: IncomingMessage, res: ServerResponse): Promise<string | undefined> {
+    return (await this.#session(req, res)).accountId;
+  }
+
+  /** Ends this browser's session and the grants given in it. */
+  async endSession(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const session = await this.#session(req, res);
+    if (session.accountId !== undefined) await session.destroy();
+  }
+
+  /**
+   * Sets the result and gives the URL at which the browser goes on, or `finished` when another tab was first. A session
+   * that ended or changed while the mail travelled is dropped from the request instead of failing it (design §2).
+   */
+  async finish(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { uid, accountId }: Pick<OpenInteraction, 'uid' | 'accountId'>,
+    result: InteractionResult,
+  ): Promise<{ readonly resumeUrl: string } | 'finished'> {
+    try {
+      if ('login' in result && accountId !== undefined) await this.#dropStaleSession(req, res, uid);
+      return { resumeUrl: await this.#provider.interactionResult(req, res, { ...result }) };
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) return 'finished';
+      throw error;
+    }
+  }
+
+  async #dropStaleSession(req: IncomingMessage, res: ServerResponse, uid: string): Promise<void> {
+    const interaction = await this.#provider.Interaction.find(uid);
+    if (!interaction?.session?.uid) return;
+    const present = await this.#session(req, res);
+    const isSame =
+      present.uid === interaction.session.uid && present.accountId === interaction.session.accountId;
+    if (isSame) return;
+    delete interaction.session;
+    await interaction.persist();
+  }
+
+  async #endedState(uid: string): Promise<Exclude<InteractionState, { state: 'open' }>> {
+    const adapter = this.#provider.Interaction.adapter as unknown as Adapter; // made by our own factory
+    const row = await adapter.row(uid);
+    if (row?.marks[TOMBSTONE] === undefined) return { state: 'missing' };
+    return { state: 'finished', clientId: String(adapter.open(row).params?.client_id) };
+  }
+
+  /** Whether this interaction was resumed before: its second resume is told so (design §2). */
+  async isFinished(uid: string): Promise<boolean> {
+    return (await this.#endedState(uid)).state === 'finished';
+  }
+
+  #session(req: IncomingMessage, res: ServerResponse) {
+    return this.#provider.Session.get(this.#context(req, res));
+  }
+
+  #cookie(req: IncomingMessage, res: ServerResponse, type: 'interaction'): string | undefined {
+    return this.#context(req, res).cookies.get(this.#provider.cookieName(type), { signed: true });
+  }
+
+  #context(req: IncomingMessage, res: ServerResponse) {
+    return this.#provider.createContext(req, res);
+  }
+}
+
+interface KoaInside {
+  readonly middleware: readonly unknown[];
+  compose(middleware: readonly unknown[]): (ctx: object) => Promise<void>;
+}
+
+/** The engine would guess origin and mount point of its URLs from the request. */
+function pinUrls(provider: Provider): void {
+  const { OIDCContext } = provider as unknown as { OIDCContext: { prototype: object } }; // not declared
+  Object.defineProperty(OIDCContext.prototype, 'urlFor', {
+    value: (name: string, options?: Record<string, unknown>) => provider.urlFor(name, options),
+  });
+}
+
+/** The engine's events carry live tokens and contexts: only codes and our own words go to the log (ML-02). */
+function logFaults(provider: Provider, app: App, { log, pages }: EngineDeps): void {
+  provider.on('server_error', (ctx, error) => pages.fault(ctx, error));
+  const refused = (event: string) => (_ctx: unknown, error: errors.OIDCProviderError) =>
+    log.info(
+      { app: app.id, event, error: error.error, detail: error.error_detail },
+      'engine refused a request',
+    );
+  provider.on('authorization.error', refused('authorization'));
+  provider.on('grant.error', refused('token'));
+  provider.on('userinfo.error', refused('userinfo'));
+  provider.on('end_session.error', refused('end_session'));
+}
+
+/** Parameters as the client sent them; nothing of ours was added. */
+export function restartUrl(app: App, params: Readonly<Record<string, unknown>>): string {
+  const given = Object.entries(params).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return `${app.issuer}/auth?${new URLSearchParams(given)}`;
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,0 +1,73 @@
+/**
+ * Every switch of the engine, stated with its reason: nothing is left to a default that a new release may change
+ * (threats §1.7). A test compares this list with the engine's own, so that a new switch has to be decided here.
+ */
+import type { Configuration } from 'oidc-provider';
+
+type Features = NonNullable<Configuration['features']>;
+
+/** What the engine's declarations leave out but its configuration has. */
+type EveryFeature = Features &
+  Record<string, { readonly enabled: boolean; readonly [option: string]: unknown }>;
+
+export function features(
+  pages: Pick<NonNullable<Features['rpInitiatedLogout']>, 'logoutSource' | 'postLogoutSuccessSource'>,
+): Features {
+  const all: EveryFeature = {
+    /** Client attestation is an early draft. */
+    attestClientAuth: { enabled: false },
+    /** Needs a durable, retried delivery that is guarded against SSRF (OA-37). */
+    backchannelLogout: { enabled: false },
+    /** Nobody may approve another device's sign-in (OA-52). */
+    ciba: { enabled: false },
+    /** Claims follow scopes; single claims by request would bypass what consent shows (OA-43). */
+    claimsParameter: { enabled: false },
+    /** No service clients: there is no resource to ask for yet. */
+    clientCredentials: { enabled: false },
+    /** Fetches URLs that a stranger names (OA-40): off until asked for with its guard. */
+    clientIdMetadataDocument: { enabled: false },
+    /** The engine's own sample pages sign anybody in. */
+    devInteractions: { enabled: false },
+    /** No approval on another device (OA-52). */
+    deviceFlow: { enabled: false },
+    /** Sender-constrained tokens come with the replay store's own tests (OA-35). */
+    dPoP: { enabled: false },
+    /** Nothing here is worth the key handling of JWE. */
+    encryption: { enabled: false },
+    /** Private keys are in this process, sealed at rest. */
+    externalSigningSupport: { enabled: false },
+    /** A profile of options that are off here. */
+    fapi: { enabled: false },
+    /** Tokens are checked at userinfo; resource servers come with introspection limits (OA-28). */
+    introspection: { enabled: false },
+    jwtIntrospection: { enabled: false },
+    /** `query` and `form_post` with `iss` (RFC 9207) are enough. */
+    jwtResponseModes: { enabled: false },
+    jwtUserinfo: { enabled: false },
+    /** Needs a proxy that is trusted with client certificates. */
+    mTLS: { enabled: false },
+    /** Credential issuance is another product. */
+    openid4vci: { enabled: false },
+    /** Comes with client authentication by key (OA-34). */
+    pushedAuthorizationRequests: { enabled: false },
+    /** Off until asked for (OA-39). */
+    registration: { enabled: false },
+    registrationManagement: { enabled: false },
+    /** A request travels in the query or not at all. */
+    requestObjects: { enabled: false },
+    /** No resource servers yet: every access token is opaque and for userinfo only (OA-51). */
+    resourceIndicators: { enabled: false },
+    /** The Grant has to die before the token (engine's stock order is the other way round, OA-27). */
+    revocation: { enabled: false },
+    richAuthorizationRequests: { enabled: false },
+    /** Only for registration, which is off. */
+    rpMetadataChoices: { enabled: false },
+    /** Sign-out started by the client, confirmed by the person (OA-36), in our own views. */
+    rpInitiatedLogout: { enabled: true, ...pages },
+    /** What clients read the e-mail address from. */
+    userinfo: { enabled: true },
+    /** Posts codes across windows; `form_post` and `query` do not need it. */
+    webMessageResponseMode: { enabled: false },
+  };
+  return all;
+}
