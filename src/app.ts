@@ -1,0 +1,249 @@
+/**
+ * The composition root: makes every room and tells each what it needs of the others. Holds no rules of its own; tests
+ * start here too, with a clock, a store or a transport of theirs.
+ */
+// First, before anything loads the engine.
+import './oidc/runtime-notice.ts';
+import { Accounts } from './accounts/accounts.ts';
+import { type App, type Apps, loadApps } from './apps/apps.ts';
+import { type Audit, createAudit } from './audit/audit.ts';
+import { Browsers } from './challenges/browsers.ts';
+import { Challenges } from './challenges/challenges.ts';
+import { Passes } from './challenges/passes.ts';
+import type { Config } from './config/schema.ts';
+import { type Clock, MINUTE, SECOND, systemClock } from './core/clock.ts';
+import { type AppId, asUserId } from './core/ids.ts';
+import { Keyring } from './core/keyring.ts';
+import { readCookie, setCookie } from './http/cookies.ts';
+import { Csrf } from './http/csrf.ts';
+import { enginePages } from './http/engine-pages.ts';
+import { Health } from './http/health.ts';
+import { Origins, Peers } from './http/origins.ts';
+import { warmUpPages } from './http/render.ts';
+import { type Callback, createServer, type ServerDeps } from './http/server.ts';
+import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { faultOf, type Log, silentLog } from './lib/log.ts';
+import { Limits } from './limits/limits.ts';
+import { composeChallengeMail } from './mail/challenge-mail.ts';
+import { createOutbox } from './mail/outbox.ts';
+import type { Transport } from './mail/transport.ts';
+import { type CaptureTransport, createCaptureTransport } from './mail/transports/capture.ts';
+import { createSmtpTransport } from './mail/transports/smtp.ts';
+import { createMethods } from './methods/index.ts';
+import type { EngineEvent } from './oidc/families.ts';
+import { EngineRegistry } from './oidc/registry.ts';
+import { openStore } from './store/open.ts';
+import type { Store } from './store/port.ts';
+
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly store?: Store;
+  /** Carries every app's mail. */
+  readonly transport?: Transport;
+  /** Also offer the generated languages; default: in development. */
+  readonly pseudoLocales?: boolean;
+}
+
+export interface Server {
+  readonly callback: Callback;
+  readonly apps: Apps;
+  readonly audit: Audit;
+  readonly jobs: Jobs;
+  /** The mails caught in development; undefined when mail really leaves. */
+  readonly inbox: CaptureTransport | undefined;
+  /** Work that runs by the clock: repairs and housekeeping. Tests that move the clock call it. */
+  tick(): Promise<void>;
+  /** Makes keys and engines of all apps, and loads what draws pages, ahead of the first visitor. */
+  warmUp(): Promise<void>;
+  /** Readiness goes first; then what is under way ends, then the store. */
+  close(): Promise<void>;
+}
+
+type DevRouters = ServerDeps['devRouters'];
+
+const TICK_EVERY_MS = 5 * SECOND;
+/** Small writes, so that requests in between wait little; enough of them to keep up with a busy server. */
+const SWEEP_LIMIT = 500;
+const SWEEP_ROUNDS = 50;
+const STOP_WAIT_MS = MINUTE / 4;
+
+export async function buildServer(config: Config, overrides: Overrides = {}): Promise<Server> {
+  const clock = overrides.clock ?? systemClock;
+  const log = overrides.log ?? silentLog;
+  const store = overrides.store ?? openStore(config.storeUrl, { log });
+  await store.prepare();
+  const keyring = new Keyring(config.secrets);
+  const apps = await loadApps(config, { store, clock });
+  const audit = createAudit({ store, clock });
+  const jobs = createJobs({ store, clock, log });
+  const accounts = new Accounts(store, clock);
+  const limits = new Limits(store, clock);
+  const browsers = new Browsers(store, clock, keyring);
+  const post = createPost(config, overrides, clock, log);
+
+  const challenges: Challenges = new Challenges({
+    store,
+    clock,
+    keyring,
+    limits,
+    accounts,
+    audit,
+    queueMail: (intent) => outbox.queue(intent),
+  });
+  const outbox = createOutbox({
+    jobs,
+    clock,
+    log,
+    transportFor: (id) => post.transportFor(appOf(apps, id)),
+    load: async (intent) => {
+      const app = appOf(apps, intent.app);
+      const contents = await challenges.mailContents(app, intent);
+      return contents && composeChallengeMail(app, intent, contents, keyring);
+    },
+    report: async (intent, outcome, reason) => {
+      if (outcome !== 'deferred') await challenges.mailOutcome(intent, outcome, reason);
+    },
+  });
+
+  const pseudoLocales = overrides.pseudoLocales ?? !config.production;
+  const engines: EngineRegistry = new EngineRegistry({
+    store,
+    keyring,
+    clock,
+    log,
+    findUser: (app, id) => accounts.findById(app.id, id),
+    onEvent: async (app, event) => {
+      await record(audit, app, event);
+    },
+    askingBrowser: (ctx, app) => browsers.find(app.id, readCookie(ctx, app, 'ask')),
+    onInteractionEnded: (app, uid) =>
+      challenges.settle(app.id, uid).catch(complain(log, 'challenges of an interaction were not closed')),
+    pages: enginePages({
+      accounts,
+      log,
+      pseudoLocales,
+      renewAsking: async (ctx, app) => {
+        const browser = await browsers.find(app.id, readCookie(ctx, app, 'ask'));
+        const cookie = browser && (await browsers.replaceCookie(app.id, browser));
+        if (cookie) setCookie(ctx, app, 'ask', cookie);
+      },
+      isFinished: async (app, uid) => (await engines.get(app)).isFinished(uid),
+    }),
+  });
+  const health = new Health(store, clock);
+  const services = {
+    engines,
+    methods: createMethods({ challenges, clock }),
+    accounts,
+    browsers,
+    passes: new Passes(store, clock),
+    audit,
+    csrf: new Csrf(keyring),
+    pseudoLocales,
+  };
+  const callback = createServer({
+    apps,
+    origins: new Origins(apps.origins),
+    peers: new Peers(config.trustedProxies),
+    services,
+    health,
+    clock,
+    log,
+    production: config.production,
+    baseUrl: config.baseUrl,
+    devRouters: config.production ? [] : await devRouters(config, apps, clock, post.inbox),
+  });
+
+  const tick = async (): Promise<void> => {
+    await challenges.repairMail(100);
+    for (let round = 0; round < SWEEP_ROUNDS; round += 1) {
+      if ((await store.sweep(clock.now(), SWEEP_LIMIT)) < SWEEP_LIMIT) break;
+    }
+  };
+  const timer = setInterval(() => void tick().catch(complain(log, 'housekeeping failed')), TICK_EVERY_MS);
+  timer.unref();
+
+  return {
+    callback,
+    apps,
+    audit,
+    jobs,
+    inbox: post.inbox,
+    tick,
+    warmUp: async () => {
+      for (const app of apps.all) await engines.get(app);
+      warmUpPages(new Set(apps.all.map((app) => app.settings.locale)));
+    },
+    close: async () => {
+      health.stop();
+      clearInterval(timer);
+      await jobs.stop({ waitMs: STOP_WAIT_MS });
+      await post.close();
+      await store.close();
+    },
+  };
+}
+
+function appOf(apps: Apps, id: AppId): App {
+  const app = apps.byId(id);
+  if (!app) throw new Error('no such app');
+  return app;
+}
+
+/** Which transport carries an app's mail: its own server, the deployment's, or the development inbox. */
+function createPost(config: Config, overrides: Overrides, clock: Clock, log: Log) {
+  const given = overrides.transport;
+  const inbox = given || config.smtpUrl || config.production ? undefined : createCaptureTransport({ clock });
+  const byUrl = new Map<string, Transport>();
+  const transportFor = (app: App): Transport => {
+    if (given) return given;
+    const url = app.settings.mail.smtp_url ?? config.smtpUrl;
+    if (url === undefined) {
+      if (inbox) return inbox;
+      throw new Error(`no mail server for ${app.slug}`);
+    }
+    const transport = byUrl.get(url) ?? createSmtpTransport({ url, log });
+    byUrl.set(url, transport);
+    return transport;
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([...byUrl.values(), ...(inbox ? [inbox] : [])].map((transport) => transport.close()));
+  };
+  return { inbox, transportFor, close };
+}
+
+/** Loaded in development only: production neither waits for them nor has them. */
+async function devRouters(
+  config: Config,
+  apps: Apps,
+  clock: Clock,
+  inbox: CaptureTransport | undefined,
+): Promise<DevRouters> {
+  const [{ createDemoRouter }, { createInboxRouter }] = await Promise.all([
+    import('./http/dev/demo.ts'),
+    import('./http/dev/inbox.ts'),
+  ]);
+  const demoApps = apps.all
+    .filter((app) => app.settings.clients.demo !== undefined)
+    .map((app) => ({
+      slug: app.slug,
+      name: app.settings.name,
+      issuer: app.issuer,
+      clientId: 'demo',
+      ...(app.settings.clients['demo-partner'] ? { partner: { clientId: 'demo-partner' } } : {}),
+    }));
+  const inboxPath = inbox ? { inboxPath: '/dev/inbox' } : {};
+  const demo = createDemoRouter({ baseUrl: config.baseUrl, apps: demoApps, clock, ...inboxPath });
+  return inbox ? [demo, createInboxRouter(inbox, {})] : [demo];
+}
+
+function record(audit: Audit, app: App, { type, grantId, clientId, userId }: EngineEvent): Promise<string> {
+  const subject = { clientId, userId: asUserId(userId) };
+  return type === 'sign_out'
+    ? audit.record(app.id, { ...subject, type: 'grant.revoked', grant: grantId, reason: 'sign_out' })
+    : audit.record(app.id, { ...subject, type, grant: grantId });
+}
+
+const complain = (log: Log, message: string) => (fault: unknown) =>
+  log.error({ fault: faultOf(fault) }, message);

@@ -1,0 +1,245 @@
+/**
+ * Turns a page into what its view reads: every optional field is there (null when absent, as views are strict), errors are
+ * text keys, links are checked,
+ * names of apps, clients and devices are cut and lose their direction marks (ML-73, OA-49). All choices are made here, so that views only lay out.
+ */
+import { unreachable } from '../../core/errors.ts';
+import type { MailState, Page, WayOn } from '../../core/page.ts';
+import { oneLine } from '../../lib/hostile-text.ts';
+import type { TextKey } from '../locales.ts';
+import { errorTextOf } from './error-texts.ts';
+
+/** Symbol above the heading: a file `views/partials/icon-<mark>.hbs`. */
+export type Mark = 'mail' | 'done' | 'device' | 'clock' | 'warning' | 'wait';
+
+export interface ViewModel {
+  readonly heading: TextKey;
+  readonly mark: Mark | null;
+  readonly [field: string]: unknown;
+}
+
+const MAIL_TEXTS: Readonly<Record<MailState, TextKey>> = {
+  queued: 'check_mail.mail_queued',
+  accepted: 'check_mail.mail_accepted',
+  refused: 'check_mail.mail_refused',
+  held: 'check_mail.mail_held',
+};
+
+const SCOPE_TEXTS: ReadonlyMap<string, TextKey> = new Map([
+  ['openid', 'consent.scope_openid'],
+  ['email', 'consent.scope_email'],
+  ['profile', 'consent.scope_profile'],
+  ['phone', 'consent.scope_phone'],
+  ['address', 'consent.scope_address'],
+  ['offline_access', 'consent.scope_offline_access'],
+]);
+
+export function viewModel(page: Page): ViewModel {
+  switch (page.view) {
+    case 'sign-in':
+      return {
+        ...page,
+        heading: 'sign_in.heading',
+        mark: null,
+        clientName: oneLine(page.clientName),
+        error: page.error === 'bad_email' ? ('sign_in.bad_email' satisfies TextKey) : null,
+        notice: page.error === 'expired_form' ? ('state.expired_form' satisfies TextKey) : null,
+      };
+    case 'check-mail':
+      return checkMail(page);
+    case 'link-here':
+      return {
+        ...page,
+        heading: 'link_here.heading',
+        mark: null,
+        isCodeOpen: page.codeEntry === 'open',
+        isCodeClosed: page.codeEntry === 'closed',
+        error: null,
+      };
+    case 'link-elsewhere':
+      return linkElsewhere(page);
+    case 'link-gone':
+      return { ...page, ...linkGone(page), again: page.again ?? null, wayOn: wayOnOf(page.wayOn) };
+    case 'proved':
+      return {
+        ...page,
+        heading: 'proved.heading',
+        mark: 'done',
+        clientName: oneLine(page.clientName),
+        isWaiting: page.finishIn === 'waiting',
+      };
+    case 'go-on':
+      return {
+        ...page,
+        heading: 'go_on.heading',
+        mark: 'wait',
+        url: checkedUrl(page.url),
+        host: hostOf(page.url),
+        clientName: oneLine(page.clientName),
+      };
+    case 'continue-as':
+      return { ...page, heading: 'continue_as.heading', mark: null, clientName: oneLine(page.clientName) };
+    case 'switch-user':
+      return { ...page, heading: 'switch_user.heading', mark: null };
+    case 'consent':
+      return {
+        ...page,
+        heading: 'consent.heading',
+        mark: null,
+        clientName: oneLine(page.clientName),
+        scopes: page.scopes.map((scope) => ({
+          text: SCOPE_TEXTS.get(scope) ?? ('consent.scope_other' satisfies TextKey),
+          scope: oneLine(scope),
+        })),
+      };
+    case 'logout':
+      return {
+        ...page,
+        heading: 'logout.heading',
+        mark: null,
+        clientName: page.clientName === undefined ? null : oneLine(page.clientName),
+      };
+    case 'logged-out':
+      return { ...page, heading: 'logged_out.heading', mark: 'done', wayOn: wayOnOf(page.wayOn) };
+    case 'form-post':
+      return {
+        ...page,
+        heading: 'form_post.heading',
+        mark: 'wait',
+        action: checkedUrl(page.action),
+        host: hostOf(page.action),
+        clientName: oneLine(page.clientName),
+      };
+    case 'reported':
+      return { ...page, heading: 'reported.heading', mark: 'done' };
+    case 'finished':
+      return { ...page, heading: 'finished.heading', mark: 'done', wayOn: wayOnOf(page.wayOn) };
+    case 'refused':
+      return { ...page, ...refused(page.reason), cancel: page.cancel ?? null };
+    case 'error': {
+      const { heading, text } = errorTextOf(page.code);
+      const mark = heading === 'error.heading_done' ? 'done' : 'warning';
+      return { ...page, heading, text, mark, wayOn: wayOnOf(page.wayOn) };
+    }
+    default:
+      return unreachable(page);
+  }
+}
+
+type PageOf<View extends Page['view']> = Extract<Page, { view: View }>;
+
+function checkMail(page: PageOf<'check-mail'>): ViewModel {
+  return {
+    ...page,
+    heading: 'check_mail.heading',
+    mark: 'mail',
+    lead: textKey(page.codeEntry === 'off' ? 'check_mail.lead_link' : 'check_mail.lead_code'),
+    isCodeOpen: page.codeEntry === 'open',
+    isCodeClosed: page.codeEntry === 'closed',
+    mailText: MAIL_TEXTS[page.mail],
+    error: page.error === 'wrong_code' ? textKey('check_mail.wrong_code') : null,
+    triesLeft: page.error === 'wrong_code' ? (page.triesLeft ?? null) : null,
+    notice: checkMailNotice(page.error),
+    restart: wayOnOf(page.restart),
+    resendTime: clockTime(page.resendIn),
+    expiresTime: clockTime(page.expiresIn),
+  };
+}
+
+/** What belongs to the page rather than to its field. A closed code is told by `codeEntry`, not twice. */
+function checkMailNotice(error: PageOf<'check-mail'>['error']): TextKey | null {
+  switch (error) {
+    case 'expired':
+      return 'check_mail.expired';
+    case 'resend_too_soon':
+      return 'check_mail.resend_too_soon';
+    case 'expired_form':
+      return 'state.expired_form';
+    case 'wrong_code':
+    case 'code_closed':
+    case undefined:
+      return null;
+    default:
+      return unreachable(error);
+  }
+}
+
+function linkElsewhere(page: PageOf<'link-elsewhere'>): ViewModel {
+  const isCodeOpen = page.codeEntry === 'open';
+  return {
+    ...page,
+    heading: 'link_elsewhere.heading',
+    mark: 'device',
+    lead: textKey(isCodeOpen ? 'link_elsewhere.lead_code' : 'link_elsewhere.lead_link'),
+    appName: oneLine(page.asked.appName),
+    device: oneLine(page.asked.device),
+    askedAt: new Date(page.asked.at).toISOString(),
+    // The same instant without script: UTC, said so.
+    askedText: `${new Date(page.asked.at).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    continueHere:
+      isCodeOpen && page.continueHere
+        ? { ...page.continueHere, clientName: oneLine(page.continueHere.clientName) }
+        : null,
+    error: page.error === 'wrong_code' ? textKey('link_elsewhere.wrong_code') : null,
+    notice:
+      page.error === 'expired_form'
+        ? textKey('state.expired_form')
+        : page.error === 'code_closed' || page.codeEntry === 'closed'
+          ? textKey('link_elsewhere.code_closed')
+          : null,
+  };
+}
+
+function linkGone(page: PageOf<'link-gone'>): { heading: TextKey; text: TextKey; mark: Mark } {
+  switch (page.reason) {
+    case 'expired':
+      return {
+        heading: 'link_gone.expired_heading',
+        text: page.again ? 'link_gone.expired' : 'link_gone.expired_no_way',
+        mark: 'clock',
+      };
+    case 'used':
+      return { heading: 'link_gone.used_heading', text: 'link_gone.used', mark: 'done' };
+    case 'unknown':
+      return { heading: 'link_gone.unknown_heading', text: 'link_gone.unknown', mark: 'warning' };
+    default:
+      return unreachable(page.reason);
+  }
+}
+
+function refused(reason: PageOf<'refused'>['reason']): { heading: TextKey; text: TextKey; mark: Mark } {
+  return reason === 'blocked'
+    ? { heading: 'refused.blocked_heading', text: 'refused.blocked', mark: 'warning' }
+    : { heading: 'refused.sign_up_closed_heading', text: 'refused.sign_up_closed', mark: 'warning' };
+}
+
+const textKey = (key: TextKey): TextKey => key;
+
+function wayOnOf(wayOn: WayOn | undefined): WayOn | null {
+  return wayOn ? { url: checkedUrl(wayOn.url), clientName: oneLine(wayOn.clientName) } : null;
+}
+
+/**
+ * Registration should have refused these long ago; a page is the last place to notice. Native clients have schemes of
+ * their own (RFC 8252 §7.1), so only what a browser would run or draw itself is refused (ML-72).
+ */
+function checkedUrl(url: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined ? !/^\/(?![/\\])/.test(url) : UNSAFE_SCHEMES.has(scheme)) {
+    throw new Error('refusing to send a browser to this kind of URL');
+  }
+  return url;
+}
+
+const UNSAFE_SCHEMES = new Set(['javascript', 'data', 'vbscript', 'blob', 'file', 'about', 'view-source']);
+
+/** What can be judged of a place to go: its host. Null for our own paths and for native schemes. */
+function hostOf(url: string): string | null {
+  return URL.parse(url)?.host || null;
+}
+
+/** `9:42`. Minutes and seconds only: nothing here lives an hour. */
+function clockTime(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}

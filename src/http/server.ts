@@ -1,0 +1,236 @@
+/**
+ * The front door: every request comes in here, is matched against the configured origins and apps, and goes to the engine,
+ * to the pages of the house or to the development helpers.
+ *
+ * Below an app: `/interaction/…` and `/link/…` are ours, all else is the engine's. Beside the apps: `/public`, `/health`,
+ * `/dev`, `/demo`.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type Router from '@koa/router';
+import Koa from 'koa';
+import type { Apps } from '../apps/apps.ts';
+import type { Clock } from '../core/clock.ts';
+import { PosternError } from '../core/errors.ts';
+import { faultOf, type Log } from '../lib/log.ts';
+import { StoreUnavailable } from '../store/port.ts';
+import { findAsset } from './assets.ts';
+import { isOwnOrigin } from './csrf.ts';
+import type { Health } from './health.ts';
+import { isMetadata, Metadata, withWellKnownBehind } from './metadata.ts';
+import type { Origins, Peers } from './origins.ts';
+import { infoOf, openRequest } from './request-info.ts';
+import { respond } from './respond.ts';
+import { setSecurityHeaders } from './security-headers.ts';
+import type { SignInServices } from './sign-in/context.ts';
+import { interactionGet, interactionPost } from './sign-in/interaction.ts';
+import { linkGet, linkPost, linkSecretGet } from './sign-in/link.ts';
+import { signOutPost } from './sign-out.ts';
+
+export interface ServerDeps {
+  readonly apps: Apps;
+  readonly origins: Origins;
+  readonly peers: Peers;
+  readonly services: SignInServices;
+  readonly health: Health;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly production: boolean;
+  readonly baseUrl: string;
+  /** Development helpers; empty in production. */
+  readonly devRouters: readonly Router[];
+}
+
+export type Callback = (req: IncomingMessage, res: ServerResponse) => void;
+
+export function createServer(deps: ServerDeps): Callback {
+  const house = createHouse(deps);
+  const metadata = new Metadata();
+
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const origin = deps.origins.of(req);
+    setSecurityHeaders(res, origin?.startsWith('https:') ?? false);
+    if (origin === undefined) return misdirected(req, res, deps);
+    const [pathname, query] = splitTarget(req.url ?? '');
+    if (pathname === undefined) return plain(res, 400, 'bad request');
+    // No slug has these names; beside an issuer that is a bare origin they would otherwise be its own.
+    const isShared = /^\/(?:public|health|dev|demo)(?:\/|$)/.test(pathname);
+    const found = isShared ? undefined : deps.apps.resolve(origin, withWellKnownBehind(pathname));
+    if (!found || found.rest === '' || !isCleanPath(pathname)) return house(req, res);
+    const { app, rest } = found;
+    const info = infoOf(req);
+    info.app = app;
+    if (isMetadata(req, rest)) {
+      info.route = rest;
+      if (metadata.answer(app, res, rest)) return;
+      await metadata.learn(await deps.services.engines.get(app), req, res, rest);
+      return;
+    }
+    if (/^\/(?:interaction|link)(?:\/|$)/.test(rest)) {
+      req.url = rest + query;
+      return house(req, res);
+    }
+    // A HEAD to a GET that changes state would change it unseen (ML-10).
+    if (req.method === 'HEAD' && /^\/(?:auth|session)(?:\/|$)/.test(rest)) {
+      res.setHeader('Allow', 'GET');
+      return plain(res, 405, 'method not allowed');
+    }
+    if (req.method === 'POST' && rest === '/session/end') {
+      req.url = rest;
+      return house(req, res);
+    }
+    // The engine checks the token of its sign-out form, but not where it comes from (WB-02).
+    if (req.method === 'POST' && rest.startsWith('/session/') && !isOwnOrigin(req, app)) {
+      return plain(res, 403, 'this form did not come from here');
+    }
+    const engine = await deps.services.engines.get(app);
+    await engine.handle(req, res, rest + query);
+  };
+
+  return (req, res) => {
+    const info = openRequest(req, deps.clock.now(), deps.peers.addressOf(req));
+    res.on('finish', () => logRequest(req, res, deps));
+    answer(req, res).catch((fault: unknown) => {
+      deps.log.error({ reference: info.reference, fault: faultOf(fault) }, 'request failed');
+      if (!res.headersSent) failed(res, fault);
+      else res.destroy();
+    });
+  };
+}
+
+/** Path and query of an origin-form target (RFC 9112 §3.2.1); other forms are for proxies, which we are not (ML-70). */
+function splitTarget(target: string): [pathname: string | undefined, query: string] {
+  if (!target.startsWith('/')) return [undefined, ''];
+  const at = target.indexOf('?');
+  return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at)];
+}
+
+/** Dot segments, doubled or encoded separators never reach an app (MT-02). */
+const isCleanPath = (path: string): boolean => !/\/\/|\\|;|\/\.{1,2}(?:\/|$)|%(?:2e|2f|5c|25|00)/i.test(path);
+
+function createHouse(deps: ServerDeps): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+  const koa = new Koa();
+  koa.silent = true; // faults are told by `showFault`, without their messages
+  koa.use(async (ctx, next) => {
+    ctx.state.nonce = infoOf(ctx.req).nonce;
+    try {
+      await next();
+      if (ctx.status === 404 && !ctx.body) throw new PosternError('not_found');
+    } catch (fault) {
+      showFault(ctx, fault, deps);
+    }
+  });
+  koa.use(async (ctx, next) => {
+    const { app } = infoOf(ctx.req);
+    // TLS may end in front of us; the library would refuse to send a Secure cookie over this hop.
+    if (app) ctx.cookies.secure = app.secure;
+    if (app) await appRoutes(ctx, deps.services);
+    else if (!(await commonRoutes(ctx, deps))) await next();
+  });
+  for (const router of deps.devRouters) koa.use(router.routes());
+  // Koa types this as void; it is the promise of the whole answer.
+  return koa.callback() as (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+}
+
+async function appRoutes(ctx: Koa.Context, services: SignInServices): Promise<void> {
+  const [, room = '', id = '', step, target, ...rest] = ctx.path.split('/').map(decoded);
+  if (id === '' || rest.length > 0) throw new PosternError('not_found');
+  const info = infoOf(ctx.req);
+  const isRead = ctx.method === 'GET' || ctx.method === 'HEAD';
+  if (!isRead && ctx.method !== 'POST') throw new PosternError('method_not_allowed');
+  if (room === 'session') return signOutPost(ctx, services);
+  if (room === 'interaction') {
+    info.route = '/interaction/:uid/:step';
+    const path = { uid: id, step, target };
+    return isRead ? interactionGet(ctx, path, services) : interactionPost(ctx, path, services);
+  }
+  if (target !== undefined) throw new PosternError('not_found');
+  info.route = isRead && step !== undefined ? '/link/:id/:secret' : '/link/:id/:step';
+  if (!isRead) return linkPost(ctx, id, step ?? '', services);
+  return step === undefined ? linkGet(ctx, id, services) : linkSecretGet(ctx, id, step);
+}
+
+const decoded = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new PosternError('not_found');
+  }
+};
+
+/** True when the answer was given. */
+async function commonRoutes(ctx: Koa.Context, { health, production }: ServerDeps): Promise<boolean> {
+  const info = infoOf(ctx.req);
+  if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return false;
+  const asset = findAsset(ctx.path);
+  if (asset) {
+    info.route = '/public/:hash/:name';
+    ctx.type = asset.contentType;
+    ctx.set('ETag', asset.etag);
+    ctx.set('Cache-Control', asset.isCurrent ? 'public, max-age=31536000, immutable' : 'no-cache');
+    if (ctx.get('If-None-Match') === asset.etag) ctx.status = 304;
+    else ctx.body = asset.body;
+    return true;
+  }
+  if (ctx.path === '/health/live' || ctx.path === '/health/ready') {
+    info.route = ctx.path;
+    const isWell = ctx.path === '/health/live' || (await health.isReady());
+    ctx.status = isWell ? 200 : 503;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = { status: isWell ? 'ok' : 'unavailable' };
+    return true;
+  }
+  if (ctx.path === '/' && !production) {
+    ctx.redirect('/demo');
+    return true;
+  }
+  return false;
+}
+
+function showFault(ctx: Koa.Context, fault: unknown, { log, services }: ServerDeps): void {
+  const { reference } = infoOf(ctx.req);
+  const isAway = fault instanceof StoreUnavailable;
+  if (isAway) ctx.set('Retry-After', '2');
+  if (!(fault instanceof PosternError)) log.error({ reference, fault: faultOf(fault) }, 'request failed');
+  else if (fault.detail !== undefined)
+    log.info({ reference, code: fault.code, detail: fault.detail }, 'request refused');
+  const status = fault instanceof PosternError ? fault.status : isAway ? 503 : 500;
+  const code = fault instanceof PosternError ? fault.code : isAway ? 'unavailable' : 'internal';
+  if (ctx.accepts('html', 'json') === 'json') {
+    ctx.status = status;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = { error: code, reference };
+    return;
+  }
+  respond(ctx, { view: 'error', status, code, reference }, { pseudoLocales: services.pseudoLocales });
+}
+
+/** In development people type 127.0.0.1 for localhost; cookies and issuer know one of them only. */
+function misdirected(req: IncomingMessage, res: ServerResponse, deps: ServerDeps): void {
+  const target = req.url ?? '/';
+  if (!deps.production && req.method === 'GET' && target.startsWith('/') && !target.startsWith('//')) {
+    res.writeHead(307, { Location: deps.baseUrl + target, 'Cache-Control': 'no-store' });
+    res.end();
+    return;
+  }
+  plain(res, 421, 'misdirected request');
+}
+
+function failed(res: ServerResponse, fault: unknown): void {
+  const isAway = fault instanceof StoreUnavailable;
+  if (isAway) res.setHeader('Retry-After', '2');
+  plain(res, isAway ? 503 : 500, isAway ? 'temporarily unavailable' : 'internal error');
+}
+
+function plain(res: ServerResponse, status: number, text: string): void {
+  res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+  res.end(`${text}\n`);
+}
+
+function logRequest(req: IncomingMessage, res: ServerResponse, { log, clock }: ServerDeps): void {
+  const { reference, startedAt, route, app } = infoOf(req);
+  const ms = clock.now() - startedAt;
+  const fields = { reference, method: req.method, route, status: res.statusCode, ms, app: app?.id };
+  // Whatever showed a reference number to a person is to be found by it.
+  if (res.statusCode >= 400) log.info(fields, 'request refused');
+  else log.debug(fields, 'request');
+}

@@ -1,0 +1,180 @@
+/**
+ * From a proof to a signed-in browser: the one place where a user is made or found, the present session is compared and
+ * the engine is told. Shared by every method, so that none can forget a step.
+ */
+import type Koa from 'koa';
+import type { Proof } from '../../accounts/accounts.ts';
+import type { Spent } from '../../challenges/challenges.ts';
+import { eventIdOf } from '../../core/event-id.ts';
+import { asUserId } from '../../core/ids.ts';
+import type { Page } from '../../core/page.ts';
+import { randomToken } from '../../core/random.ts';
+import { channelOf } from '../../methods/magic-link/waiting.ts';
+import type { ClientFacts, InteractionRequest, StepAnswer } from '../../methods/method.ts';
+import { EMAIL_LOGIN } from '../../oidc/configuration.ts';
+import type { Engine } from '../../oidc/engine.ts';
+import { readCookie, setCookie } from '../cookies.ts';
+import { infoOf } from '../request-info.ts';
+import { knownHash, type SignInServices } from './context.ts';
+
+type Proved = Extract<StepAnswer, { answer: 'proved' }>;
+
+/** Where the form that led here was sent, so that it can be sent again after a question. */
+export interface Origin {
+  readonly step: string;
+}
+
+export async function complete(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  proved: Proved,
+  origin: Origin,
+  services: SignInServices,
+): Promise<Page> {
+  const engine = await services.engines.get(request.app);
+  const other = await otherPresentUser(ctx, engine, request, proved.proof, services);
+  // Naming both, spending nothing (ML-44).
+  if (other && request.body.switch !== 'yes') return switchPage(request, proved, other, origin);
+  const spent = await proved.spend();
+  if (spent.outcome === 'lost') return gone(request);
+  const known = readCookie(ctx, request.app, 'known') ?? randomToken(32);
+  const signedIn = await services.accounts.signIn(request.app, proved.proof, knownHash(known));
+  if (signedIn.outcome === 'refused') {
+    await record(ctx, request, services, {
+      type: 'sign_in.refused',
+      method: proved.proof.method,
+      reason: signedIn.reason,
+    });
+    const { address } = proved.proof.address;
+    return {
+      view: 'refused',
+      status: 403,
+      reason: signedIn.reason,
+      email: address,
+      cancel: request.form('cancel'),
+    };
+  }
+  if (other) await engine.endSession(ctx.req, ctx.res);
+  const login = { accountId: signedIn.userId, amr: [...EMAIL_LOGIN.amr], acr: EMAIL_LOGIN.acr };
+  const result = { login, browser: request.browser.asking ?? '' };
+  const finished = await engine.finish(ctx.req, ctx.res, request.interaction, result);
+  if (finished === 'finished') return finishedPage(request.clientFacts(request.interaction.clientId));
+  // A browser that has signed in is known to its mailbox: its wrong codes have a budget of their own (ML-25).
+  setCookie(ctx, request.app, 'known', known);
+  await Promise.all([
+    services.accounts.rememberBrowser(request.app.id, signedIn.userId, knownHash(known)),
+    recordSignIn(ctx, request, { proved, spent, other, ...signedIn }, services),
+  ]);
+  return proved.inTab === 'link'
+    ? provedPage(request, finished.resumeUrl)
+    : goOnPage(request, finished.resumeUrl);
+}
+
+/** The user this browser is signed in as, when it is somebody else than the owner of the mailbox. */
+async function otherPresentUser(
+  ctx: Koa.Context,
+  engine: Engine,
+  request: InteractionRequest,
+  proof: Proof,
+  services: SignInServices,
+): Promise<{ id: string; address: string } | undefined> {
+  const present = await engine.presentUser(ctx.req, ctx.res);
+  if (present === undefined) return undefined;
+  const [user, owner] = await Promise.all([
+    services.accounts.findById(request.app.id, present),
+    services.accounts.findByAddress(request.app.id, proof.address),
+  ]);
+  return user && user.id !== owner?.id ? user : undefined;
+}
+
+function switchPage(
+  request: InteractionRequest,
+  proved: Proved,
+  other: { address: string },
+  origin: Origin,
+): Page {
+  return {
+    view: 'switch-user',
+    status: 200,
+    currentEmail: other.address,
+    newEmail: proved.proof.address.address,
+    accept: request.form(origin.step),
+    carried: [...proved.carried, { name: 'switch', value: 'yes' }],
+    decline: request.form('stay'),
+  };
+}
+
+interface SignedIn {
+  readonly proved: Proved;
+  readonly spent: Exclude<Spent, { outcome: 'lost' }>;
+  readonly other: { readonly id: string } | undefined;
+  readonly userId: string;
+  readonly createdAt: number;
+}
+
+/** Repeated after a lost reply, the same events have the same ids and stand once. */
+async function recordSignIn(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  { proved, spent, other, userId: id, createdAt }: SignedIn,
+  services: SignInServices,
+): Promise<void> {
+  const { method } = proved.proof;
+  const { act, at } = spent;
+  const userId = asUserId(id);
+  const once = (type: string, when = at) => ({ at: when, id: eventIdOf(when, act, type), userId });
+  const write = (entry: Entry) => record(ctx, request, services, entry);
+  await Promise.all([
+    createdAt >= at && write({ ...once('user.created', createdAt), type: 'user.created', method }),
+    other && write({ ...once('switched'), type: 'sign_in.switched', from: asUserId(other.id) }),
+    write({ ...once('succeeded'), type: 'sign_in.succeeded', method, amr: EMAIL_LOGIN.amr }),
+  ]);
+}
+
+type Entry = Parameters<SignInServices['audit']['record']>[1];
+
+export async function record(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+  entry: Entry,
+): Promise<void> {
+  const { reference, ip } = infoOf(ctx.req);
+  await services.audit.record(request.app.id, {
+    ...entry,
+    clientId: request.interaction.clientId,
+    reference,
+    ip,
+  });
+}
+
+export function finishedPage({ name, home }: ClientFacts): Page {
+  return { view: 'finished', status: 409, clientName: name, ...(home ? { wayOn: home } : {}) };
+}
+
+export function goOnPage(request: InteractionRequest, url: string): Page {
+  return {
+    view: 'go-on',
+    status: 200,
+    url,
+    clientName: request.clientFacts(request.interaction.clientId).name,
+  };
+}
+
+/** In the link's own tab: the tab that waits goes on, if it is alive and the client wants it so. */
+function provedPage(request: InteractionRequest, resumeUrl: string): Page {
+  const { name, finishIn } = request.clientFacts(request.interaction.clientId);
+  return {
+    view: 'proved',
+    status: 200,
+    resumeUrl,
+    channel: channelOf(request.interaction.uid),
+    finishIn,
+    clientName: name,
+  };
+}
+
+function gone(request: InteractionRequest): Page {
+  const { home } = request.clientFacts(request.interaction.clientId);
+  return { view: 'link-gone', status: 410, reason: 'used', ...(home ? { wayOn: home } : {}) };
+}

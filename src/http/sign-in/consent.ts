@@ -1,0 +1,62 @@
+/** Consent of a person for a third-party client: shown, given, and kept apart from any one login (design §4). */
+import type Koa from 'koa';
+import { PosternError } from '../../core/errors.ts';
+import type { Page } from '../../core/page.ts';
+import type { InteractionRequest } from '../../methods/method.ts';
+import { finishedPage, goOnPage, record } from './complete.ts';
+import type { SignInServices } from './context.ts';
+
+export async function consentPage(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<Page> {
+  const { interaction } = request;
+  const userId = await askedUser(ctx, request, services);
+  const user = userId === undefined ? undefined : await services.accounts.findById(request.app.id, userId);
+  if (!user) return goOnPage(request, interaction.restartUrl);
+  return {
+    view: 'consent',
+    status: 200,
+    accept: request.form('consent'),
+    decline: request.form('cancel'),
+    clientName: request.clientFacts(interaction.clientId).name,
+    clientHost: interaction.redirectHost,
+    email: user.address,
+    scopes: interaction.scopes,
+  };
+}
+
+export async function grantConsent(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<Page> {
+  const { app, interaction } = request;
+  if (interaction.prompt !== 'consent')
+    throw new PosternError('bad_request', { detail: 'no consent is asked' });
+  const userId = await askedUser(ctx, request, services);
+  if (userId === undefined) return goOnPage(request, interaction.restartUrl);
+  const engine = await services.engines.get(app);
+  const { clientId, scopes, redirectHost: host } = interaction;
+  await engine.consents.grant(app.id, { userId, clientId, scopes, host });
+  await record(ctx, request, services, { type: 'consent.granted', scopes });
+  const finished = await engine.finish(ctx.req, ctx.res, interaction, { consent: {} });
+  return finished === 'finished'
+    ? finishedPage(request.clientFacts(clientId))
+    : goOnPage(request, finished.resumeUrl);
+}
+
+/**
+ * The user who was asked, if this browser is still signed in as that user. Whoever signed in since, in another tab, was
+ * never asked: the request begins anew for that one.
+ */
+async function askedUser(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<string | undefined> {
+  const engine = await services.engines.get(request.app);
+  const present = await engine.presentUser(ctx.req, ctx.res);
+  return present !== undefined && present === request.interaction.accountId ? present : undefined;
+}

@@ -1,0 +1,240 @@
+/**
+ * The one dispatcher of an authorization request that waits for a person: reads where it stands and decides what comes
+ * next. Steps return to it and never route to each other.
+ *
+ * Routes, below the app: GET /interaction/{uid}, GET and POST /interaction/{uid}/{step}[/{target}].
+ */
+import type Koa from 'koa';
+import type { App } from '../../apps/apps.ts';
+import { PosternError, unreachable } from '../../core/errors.ts';
+import type { Page } from '../../core/page.ts';
+import { randomToken } from '../../core/random.ts';
+import type { InteractionRequest, Step, StepAnswer } from '../../methods/method.ts';
+import { readCookie, setCookie } from '../cookies.ts';
+import { isOwnOrigin } from '../csrf.ts';
+import { readForm } from '../form-body.ts';
+import { complete, finishedPage, goOnPage, record } from './complete.ts';
+import { consentPage, grantConsent } from './consent.ts';
+import {
+  appOf,
+  browserFacts,
+  clientFactsOf,
+  engineOf,
+  formFor,
+  interactionPath,
+  type SignInServices,
+  show,
+} from './context.ts';
+
+import { continueAs, dropPass, passPage } from './pass.ts';
+
+export interface InteractionPath {
+  readonly uid: string;
+  readonly step: string | undefined;
+  readonly target: string | undefined;
+}
+
+export async function interactionGet(
+  ctx: Koa.Context,
+  path: InteractionPath,
+  services: SignInServices,
+): Promise<void> {
+  const request = await openRequest(ctx, path, {}, services);
+  if (!request) return;
+  const step = path.step === undefined ? undefined : findStep(path.step, 'GET', services);
+  const answer: StepAnswer = step
+    ? await step.run(request)
+    : { answer: 'page', page: await standing(ctx, request, services) };
+  await send(ctx, request, answer, path, services);
+}
+
+export async function interactionPost(
+  ctx: Koa.Context,
+  path: InteractionPath,
+  services: SignInServices,
+): Promise<void> {
+  const body = await readForm(ctx.req);
+  if (!services.csrf.isGenuine(ctx, appOf(ctx), body.csrf)) return stale(ctx, path, services);
+  const request = await openRequest(ctx, path, body, services);
+  if (!request) return;
+  const step = path.step ?? '';
+  const own = Object.hasOwn(OWN_STEPS, step) ? OWN_STEPS[step] : undefined;
+  const isOwnConsent = step === 'consent' || step === 'cancel';
+  // After the login only consent is left to give: nobody proves another mailbox into it.
+  if (request.interaction.prompt !== 'login' && !isOwnConsent)
+    throw new PosternError('bad_request', { detail: 'no login is asked' });
+  if (own) return show(ctx, await own(ctx, request, services), services, request.interaction.uiLocales);
+  const found = findStep(step, 'POST', services);
+  const asking = found.asks ? await makeAsking(ctx, request, services) : request;
+  await send(ctx, asking, await found.run(asking), path, services);
+}
+
+/** Steps of the house itself; those of methods stand in their own lists. */
+const OWN_STEPS: Readonly<
+  Record<string, (ctx: Koa.Context, request: InteractionRequest, services: SignInServices) => Promise<Page>>
+> = {
+  cancel,
+  consent: grantConsent,
+  continue: async (ctx, request, services) => {
+    const asking = await makeAsking(ctx, request, services);
+    return (await continueAs(ctx, asking, services)) ?? firstMethod(services).start(asking);
+  },
+  other: async (ctx, request, services) => {
+    dropPass(ctx, request);
+    return firstMethod(services).start(request);
+  },
+  // "Stay signed in as …": nothing was spent, the request still waits (ML-44).
+  stay: async (_ctx, request, services) => firstMethod(services).start(request),
+};
+
+/** The page where this request stands: after a reload, a click on "back", or at first. */
+async function standing(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<Page> {
+  const { interaction } = request;
+  if (interaction.prompt === 'consent') return consentPage(ctx, request, services);
+  if (interaction.provedBy !== undefined) {
+    // Whoever planted his own request here sees nothing of what was proved for it (ML-43).
+    if (interaction.provedBy !== request.browser.asking) throw new PosternError('interaction_missing');
+    return goOnPage(request, interaction.resumeUrl);
+  }
+  return (await passPage(ctx, request, services)) ?? firstMethod(services).start(request);
+}
+
+/** Undefined after the answer was given: no such request in this browser, or it is over. */
+async function openRequest(
+  ctx: Koa.Context,
+  path: InteractionPath,
+  body: Readonly<Record<string, string>>,
+  services: SignInServices,
+): Promise<InteractionRequest | undefined> {
+  const app = appOf(ctx);
+  const engine = await engineOf(ctx, services);
+  const interaction = await engine.interaction(ctx.req, ctx.res, path.uid);
+  switch (interaction.state) {
+    case 'missing':
+      if (path.step !== 'status') throw new PosternError('interaction_missing');
+      ctx.body = { state: 'gone' };
+      return undefined;
+    case 'finished': {
+      if (path.step === 'status') ctx.body = { state: 'used' };
+      else show(ctx, finishedPage(clientFactsOf(app, interaction.clientId)), services);
+      return undefined;
+    }
+    case 'open':
+      return {
+        app,
+        interaction,
+        body: withPathSecret(ctx, app, path, body),
+        target: path.target,
+        browser: await browserFacts(ctx, services, interaction.uiLocales),
+        clientFacts: (clientId) => clientFactsOf(app, clientId),
+        form: (step) => formFor(ctx, services, `${interactionPath(app, path.uid)}/${step}`),
+      };
+    default:
+      return unreachable(interaction);
+  }
+}
+
+/** `link_secret: path`: the secret waits in a cookie that the link's own page made. */
+function withPathSecret(
+  ctx: Koa.Context,
+  app: App,
+  path: InteractionPath,
+  body: Readonly<Record<string, string>>,
+) {
+  const [id, secret] = readCookie(ctx, app, 'link')?.split('.') ?? [];
+  const isMeant = path.target !== undefined && id === path.target && !body.secret && !body.code;
+  return isMeant && secret !== undefined ? { ...body, secret } : body;
+}
+
+function findStep(name: string, verb: 'GET' | 'POST', services: SignInServices): Step<InteractionRequest> {
+  for (const method of services.methods) {
+    const step = Object.hasOwn(method.steps, name) ? method.steps[name] : undefined;
+    if (step?.verb === verb) return step;
+    if (step) throw new PosternError('method_not_allowed');
+  }
+  throw new PosternError('not_found');
+}
+
+/** Makes the browser known, so that what it proves serves nobody else (ML-42, ML-43). */
+async function makeAsking(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<InteractionRequest> {
+  const { app, browser } = request;
+  const cookie = readCookie(ctx, app, 'ask');
+  if (browser.asking !== undefined && cookie !== undefined) {
+    if (await services.browsers.extend(app.id, browser.asking)) setCookie(ctx, app, 'ask', cookie);
+    return request;
+  }
+  const made = await services.browsers.create(app.id, readCookie(ctx, app, 'csrf') ?? randomToken());
+  setCookie(ctx, app, 'ask', made.cookie);
+  return { ...request, browser: { ...browser, asking: made.id } };
+}
+
+async function send(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  answer: StepAnswer,
+  path: InteractionPath,
+  services: SignInServices,
+): Promise<void> {
+  const { uiLocales } = request.interaction;
+  switch (answer.answer) {
+    case 'page':
+      return show(ctx, answer.page, services, uiLocales);
+    case 'status':
+      ctx.set('Cache-Control', 'no-store');
+      ctx.body = answer.status;
+      return;
+    case 'proved': {
+      const step = [path.step, path.target].filter((part) => part !== undefined).join('/');
+      return show(ctx, await complete(ctx, request, answer, { step }, services), services, uiLocales);
+    }
+    case 'passed':
+      throw new Error('a pass is given where a link is opened, not inside an interaction');
+    case 'refused':
+      throw new PosternError(answer.error);
+    default:
+      return unreachable(answer);
+  }
+}
+
+/**
+ * A form whose token does not fit: usually a page older than its cookie. Nothing is done; the person gets the page anew with
+ * a note. For anything that did not come from our own origin there is only the refusal (WB-02).
+ */
+async function stale(ctx: Koa.Context, path: InteractionPath, services: SignInServices): Promise<void> {
+  if (!isOwnOrigin(ctx.req, appOf(ctx))) throw new PosternError('csrf');
+  const request = await openRequest(ctx, path, {}, services);
+  if (!request) return;
+  const page = await standing(ctx, request, services);
+  const isForm = page.view === 'sign-in' || page.view === 'check-mail';
+  if (!isForm) throw new PosternError('csrf');
+  show(ctx, { ...page, status: 400, error: 'expired_form' }, services, request.interaction.uiLocales);
+}
+
+async function cancel(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<Page> {
+  const engine = await services.engines.get(request.app);
+  const denied = { error: 'access_denied', error_description: 'End-User aborted interaction' } as const;
+  const finished = await engine.finish(ctx.req, ctx.res, request.interaction, denied);
+  if (request.interaction.prompt === 'consent')
+    await record(ctx, request, services, { type: 'consent.declined' });
+  return finished === 'finished'
+    ? finishedPage(request.clientFacts(request.interaction.clientId))
+    : goOnPage(request, finished.resumeUrl);
+}
+
+function firstMethod(services: SignInServices) {
+  const [first] = services.methods;
+  if (!first) throw new Error('no login method');
+  return first;
+}

@@ -1,0 +1,111 @@
+/** The relying parties in `examples/`: how each is made ready and started. They learn nothing but their settings. */
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { type Command, freePort, Running, run } from './processes.ts';
+
+type Step = readonly [program: string, ...args: string[]];
+
+interface Recipe {
+  readonly prepare: readonly Step[];
+  readonly start: Step;
+  readonly isConfidential?: boolean;
+  /** Runs in the browser: drives it there, and calls the provider from its own origin. */
+  readonly isBrowserApp?: boolean;
+}
+
+const NODE = process.execPath;
+const NPM_CI: Step = ['npm', 'ci', '--no-fund', '--no-audit', '--loglevel=error'];
+
+const RECIPES = {
+  spa: { prepare: [NPM_CI], start: [NODE, 'server.js'], isBrowserApp: true },
+  node: { prepare: [NPM_CI], start: [NODE, 'server.js'] },
+  python: {
+    prepare: [
+      ['python3', '-m', 'venv', '.venv'],
+      ['.venv/bin/pip', 'install', '--quiet', '--requirement', 'requirements.txt'],
+    ],
+    start: ['.venv/bin/python', 'app.py'],
+    isConfidential: true,
+  },
+  go: { prepare: [['go', 'build', '-o', 'client', '.']], start: ['./client'] },
+  java: {
+    prepare: [['mvn', '--quiet', '--batch-mode', 'package']],
+    start: ['java', '-cp', 'target/client.jar:target/lib/*', 'Client'],
+  },
+} satisfies Record<string, Recipe>;
+
+export type ExampleName = keyof typeof RECIPES;
+
+/** In the order in which they are run. `Object.keys` forgets that the keys are the names. */
+export const EXAMPLES = Object.keys(RECIPES) as ExampleName[];
+
+export class Example {
+  readonly name: ExampleName;
+  readonly #recipe: Recipe;
+  readonly #port: number;
+  readonly #secret: string | undefined;
+  #process: Running | undefined;
+
+  private constructor(name: ExampleName, port: number) {
+    this.name = name;
+    this.#recipe = RECIPES[name];
+    this.#port = port;
+    this.#secret = this.#recipe.isConfidential ? randomBytes(32).toString('base64url') : undefined;
+  }
+
+  static async withPort(name: ExampleName): Promise<Example> {
+    return new Example(name, await freePort());
+  }
+
+  get home(): string {
+    return `http://localhost:${this.#port}/`;
+  }
+
+  get isBrowserApp(): boolean {
+    return this.#recipe.isBrowserApp ?? false;
+  }
+
+  /** Its entry in the provider's configuration file. */
+  get registration(): object {
+    return {
+      redirect_uris: [`${this.home}callback`],
+      post_logout_redirect_uris: [this.home],
+      grant_types: ['authorization_code', 'refresh_token'],
+      ...(this.#secret === undefined
+        ? { token_endpoint_auth_method: 'none' }
+        : { token_endpoint_auth_method: 'client_secret_basic', client_secret: this.#secret }),
+      ...(this.isBrowserApp ? { allowed_origins: [new URL(this.home).origin] } : {}),
+    };
+  }
+
+  async prepare(): Promise<void> {
+    for (const step of this.#recipe.prepare) await run(this.#command(step));
+  }
+
+  async start(issuer: string): Promise<void> {
+    this.#process = new Running(
+      this.#command(this.#recipe.start, {
+        ISSUER: issuer,
+        CLIENT_ID: this.name,
+        PORT: String(this.#port),
+        REDIRECT_URI: `${this.home}callback`,
+        ...(this.#secret === undefined ? {} : { CLIENT_SECRET: this.#secret }),
+      }),
+    );
+    await this.#process.ready(this.home);
+  }
+
+  /** What the program printed last. */
+  get output(): string {
+    return this.#process?.output ?? '';
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+  }
+
+  #command([program, ...args]: Step, environment: Readonly<Record<string, string>> = {}): Command {
+    const folder = fileURLToPath(new URL(`../../examples/${this.name}/`, import.meta.url));
+    return { program, arguments: args, folder, environment };
+  }
+}

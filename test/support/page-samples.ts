@@ -1,0 +1,191 @@
+/** One realistic model per state of every view, for tests that draw them all. URLs are paths of `page-server.ts`. */
+import type { FormContext, Page, ViewName } from '../../src/core/page.ts';
+
+export const HOSTILE = '<a href=//evil.example>x</a>{{7*7}}<script>alert(1)</script>"\'`';
+export const LONG_EMAIL = `${'very.long.name'.repeat(4)}@${'subdomain.'.repeat(16)}example.com`;
+
+const form = (action = '/stay'): FormContext => ({ action, csrf: 'csrf-of-this-form' });
+const wayOn = { url: 'https://shop.example/', clientName: 'Acme Shop' };
+
+const signIn: Extract<Page, { view: 'sign-in' }> = {
+  view: 'sign-in',
+  status: 200,
+  form: form(),
+  clientName: 'Acme Shop',
+  email: '',
+  cancelUrl: form(),
+};
+
+export const checkMail: Extract<Page, { view: 'check-mail' }> = {
+  view: 'check-mail',
+  status: 200,
+  email: 'ada@example.com',
+  redeem: form('/redeem'),
+  resend: form(),
+  change: form(),
+  statusUrl: '/status',
+  resumeUrl: '/resume',
+  channel: 'postern-sample',
+  finishIn: 'auto',
+  mail: 'accepted',
+  resendIn: 24,
+  expiresIn: 582,
+  codeEntry: 'open',
+};
+
+export const linkHere: Extract<Page, { view: 'link-here' }> = {
+  view: 'link-here',
+  status: 200,
+  redeem: form('/redeem'),
+  email: 'ada@example.com',
+  codeEntry: 'open',
+  hasSecret: false,
+};
+
+const linkElsewhere: Extract<Page, { view: 'link-elsewhere' }> = {
+  view: 'link-elsewhere',
+  status: 200,
+  asked: { appName: 'Acme', device: 'Firefox on Linux', at: Date.UTC(2026, 4, 17, 9, 41) },
+  report: form(),
+  continueHere: { ...form(), clientName: 'Acme Shop' },
+  codeEntry: 'open',
+};
+
+export const proved: Extract<Page, { view: 'proved' }> = {
+  view: 'proved',
+  status: 200,
+  resumeUrl: '/resume',
+  channel: 'postern-sample',
+  finishIn: 'auto',
+  clientName: 'Acme Shop',
+};
+
+const consent: Extract<Page, { view: 'consent' }> = {
+  view: 'consent',
+  status: 200,
+  accept: form(),
+  decline: form(),
+  clientName: 'Acme Assistant',
+  clientHost: 'assistant.example',
+  email: 'ada@example.com',
+  scopes: ['openid', 'email', 'offline_access', 'orders:read'],
+};
+
+const error = (code: string, status: number): Page => ({
+  view: 'error',
+  status,
+  code,
+  reference: 'r_8fQ2kVx1Lw',
+  wayOn,
+});
+
+export const SAMPLES: Readonly<Record<string, Page>> = {
+  'sign-in': signIn,
+  'sign-in-bad-email': { ...signIn, status: 400, email: 'ada@example', error: 'bad_email' },
+  'sign-in-expired-form': { ...signIn, status: 400, email: 'ada@example.com', error: 'expired_form' },
+  'sign-in-hostile': { ...signIn, clientName: HOSTILE, email: HOSTILE },
+  'check-mail': checkMail,
+  'check-mail-queued': { ...checkMail, mail: 'queued', resendIn: 0 },
+  'check-mail-refused': { ...checkMail, mail: 'refused' },
+  'check-mail-held': { ...checkMail, mail: 'held', error: 'resend_too_soon', status: 429 },
+  'check-mail-wrong-code': { ...checkMail, status: 400, error: 'wrong_code', triesLeft: 3 },
+  'check-mail-closed': {
+    ...checkMail,
+    status: 400,
+    codeEntry: 'closed',
+    error: 'code_closed',
+    restart: wayOn,
+  },
+  'check-mail-off': { ...checkMail, codeEntry: 'off', email: LONG_EMAIL },
+  'check-mail-expired': { ...checkMail, status: 400, error: 'expired', resendIn: 0, expiresIn: 0 },
+  'link-here': linkHere,
+  'link-here-secret': { ...linkHere, hasSecret: true },
+  'link-here-off': { ...linkHere, codeEntry: 'off' },
+  'link-here-closed': { ...linkHere, codeEntry: 'closed' },
+  'link-elsewhere': linkElsewhere,
+  'link-elsewhere-wrong-code': { ...linkElsewhere, status: 400, error: 'wrong_code' },
+  'link-elsewhere-closed': { ...linkElsewhere, codeEntry: 'closed', error: 'code_closed', status: 400 },
+  'link-elsewhere-hostile': {
+    ...linkElsewhere,
+    asked: { appName: HOSTILE, device: HOSTILE.repeat(40), at: 0 },
+    codeEntry: 'off',
+  },
+  'link-gone-expired': { view: 'link-gone', status: 410, reason: 'expired', again: form(), wayOn },
+  'link-gone-used': { view: 'link-gone', status: 410, reason: 'used', wayOn },
+  'link-gone-unknown': { view: 'link-gone', status: 404, reason: 'unknown' },
+  proved,
+  'proved-waiting': { ...proved, finishIn: 'waiting' },
+  'go-on': { view: 'go-on', status: 200, url: '/stay', clientName: 'Acme Shop' },
+  'continue-as': {
+    view: 'continue-as',
+    status: 200,
+    form: form(),
+    other: form(),
+    maskedEmail: 'a…@example.com',
+    clientName: 'Acme Shop',
+  },
+  'switch-user': {
+    view: 'switch-user',
+    status: 200,
+    currentEmail: 'ada@example.com',
+    newEmail: LONG_EMAIL,
+    accept: form(),
+    carried: [{ name: 'code', value: HOSTILE }],
+    decline: form(),
+  },
+  consent,
+  'consent-hostile': { ...consent, clientName: HOSTILE.repeat(3), scopes: ['openid', HOSTILE] },
+  logout: {
+    view: 'logout',
+    status: 200,
+    action: '/stay',
+    xsrf: 'x',
+    email: 'ada@example.com',
+    clientName: 'Acme Shop',
+  },
+  'logout-own': { view: 'logout', status: 200, action: '/stay', xsrf: 'x', email: 'ada@example.com' },
+  'logged-out': { view: 'logged-out', status: 200, wayOn },
+  'form-post': {
+    view: 'form-post',
+    status: 200,
+    action: '/stay',
+    fields: [
+      { name: 'code', value: 'abc' },
+      { name: 'submit', value: HOSTILE },
+    ],
+    clientName: 'Acme Shop',
+  },
+  reported: { view: 'reported', status: 200 },
+  finished: { view: 'finished', status: 200, clientName: 'Acme Shop', wayOn },
+  'refused-closed': {
+    view: 'refused',
+    status: 403,
+    reason: 'sign_up_closed',
+    email: 'ada@example.com',
+    cancel: form(),
+  },
+  'refused-blocked': { view: 'refused', status: 403, reason: 'blocked', email: 'ada@example.com' },
+  error: error('interaction_missing', 400),
+  'error-unknown': error('<b>no_such_code</b>', 500),
+};
+
+/** Does not compile while a view has no sample of its own name or with a suffix. */
+export const SAMPLE_OF_VIEW: Readonly<Record<ViewName, keyof typeof SAMPLES>> = {
+  'sign-in': 'sign-in',
+  'check-mail': 'check-mail',
+  'link-here': 'link-here',
+  'link-elsewhere': 'link-elsewhere',
+  'link-gone': 'link-gone-expired',
+  proved: 'proved',
+  'go-on': 'go-on',
+  'continue-as': 'continue-as',
+  'switch-user': 'switch-user',
+  consent: 'consent',
+  logout: 'logout',
+  'logged-out': 'logged-out',
+  'form-post': 'form-post',
+  reported: 'reported',
+  finished: 'finished',
+  refused: 'refused-closed',
+  error: 'error',
+};
