@@ -1,0 +1,117 @@
+/**
+ * The yardstick: oidc-provider alone, with a login form that believes whoever fills it in, and everything in memory. Same
+ * engine, same settings of the protocol (PKCE, RS256, opaque tokens, rotation, a Grant per login) as Postern.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import process from 'node:process';
+import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import { BareAdapter } from './bare-adapter.ts';
+import { answerParent, tell } from './meter.ts';
+import { CLIENT_ID, REDIRECT_URI } from './subjects.ts';
+
+const issuer = process.env.BENCH_ISSUER ?? 'https://bare.example';
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+const configuration: Configuration = {
+  adapter: BareAdapter,
+  clients: [
+    {
+      client_id: CLIENT_ID,
+      redirect_uris: [REDIRECT_URI],
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      id_token_signed_response_alg: 'RS256',
+    },
+  ],
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'RS256', use: 'sig' }] },
+  scopes: ['openid', 'offline_access', 'email'],
+  claims: { openid: ['sub', 'acr', 'amr', 'auth_time'], email: ['email', 'email_verified'] },
+  responseTypes: ['code'],
+  pkce: { required: () => true },
+  cookies: { keys: ['a-key-for-the-signatures-of-cookies'], long: { signed: true }, short: { signed: true } },
+  features: {
+    devInteractions: { enabled: false },
+    dPoP: { enabled: false },
+    pushedAuthorizationRequests: { enabled: false },
+    resourceIndicators: { enabled: false },
+  },
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  findAccount: async (_ctx, id) => ({
+    accountId: id,
+    claims: async () => ({ sub: id, email: id, email_verified: true }),
+  }),
+  loadExistingGrant: newGrant,
+  expiresWithSession: async () => false,
+  issueRefreshToken: async () => true,
+  rotateRefreshToken: true,
+  ttl: {
+    AccessToken: 600,
+    AuthorizationCode: 60,
+    Grant: 7_776_000,
+    IdToken: 3600,
+    Interaction: 3600,
+    RefreshToken: 1_209_600,
+    Session: 1_209_600,
+  },
+};
+
+async function newGrant(ctx: KoaContextWithOIDC) {
+  const { client, account, params } = ctx.oidc;
+  if (!client || !account) return undefined;
+  const grant = new ctx.oidc.provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+  grant.addOIDCScope(String(params?.scope ?? ''));
+  await grant.save();
+  return grant;
+}
+
+const provider = new Provider(issuer, configuration);
+provider.proxy = true;
+const engine = provider.callback();
+
+async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const path = req.url ?? '';
+  if (!path.startsWith('/interaction/')) {
+    engine(req, res);
+    return;
+  }
+  if (req.method === 'POST') {
+    const email = new URLSearchParams(await bodyOf(req)).get('email') ?? '';
+    await provider.interactionFinished(req, res, { login: { accountId: email } });
+    return;
+  }
+  const { uid } = await provider.interactionDetails(req, res);
+  res.setHeader('Content-Type', 'text/html; charset=utf-8');
+  res.end(
+    `<!doctype html><title>Sign in</title><form method="post" action="/interaction/${uid}/login">` +
+      '<input name="email" type="email"><button>Sign in</button></form>',
+  );
+}
+
+async function bodyOf(req: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of req) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const http = createServer({ keepAliveTimeout: 65_000 }, (req, res) => {
+  answer(req, res).catch((fault: unknown) => {
+    console.error(fault);
+    res.destroy();
+  });
+});
+const port = Number(process.env.PORT ?? 0);
+http.listen(port, '127.0.0.1', () => {
+  const listening = (http.address() as AddressInfo).port; // a TCP server has no string address
+  process.stdout.write(`listens on ${listening}\n`);
+  tell({ type: 'listening', port: listening });
+});
+// Also runs without a parent that asks (start-up is measured from outside).
+if (process.send) {
+  answerParent(async () => {
+    http.closeAllConnections();
+    http.close();
+  });
+}

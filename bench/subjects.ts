@@ -1,0 +1,69 @@
+/** What is compared: names, issuers and how each is started. All requests come as from a proxy that ends TLS. */
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const CLIENT_ID = 'web';
+export const REDIRECT_URI = 'https://client.example/callback';
+
+export type SubjectName = 'bare' | 'postern' | 'postern-smtp';
+
+export interface Subject {
+  readonly name: SubjectName;
+  readonly issuer: string;
+  readonly entry: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** One for the whole run: a second start has to open what the first one sealed. */
+const SECRET_KEY = randomBytes(32).toString('base64');
+
+const entry = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+/** @param directory of the store and the configuration file of this run; removed by whoever made it */
+export function subjects(directory: string, smtpUrl: string): readonly Subject[] {
+  return [
+    {
+      name: 'bare',
+      issuer: 'https://bare.example',
+      entry: entry('./bare.ts'),
+      environment: { BENCH_ISSUER: 'https://bare.example' },
+    },
+    {
+      name: 'postern',
+      issuer: 'https://postern.example/shop',
+      entry: entry('./postern.ts'),
+      environment: { ...environmentOf(directory, 'postern', smtpUrl), BENCH_MAIL: 'ipc' },
+    },
+    {
+      name: 'postern-smtp',
+      issuer: 'https://postern.example/shop',
+      entry: entry('./postern.ts'),
+      environment: environmentOf(directory, 'postern-smtp', smtpUrl),
+    },
+  ];
+}
+
+/** A production deployment: one app, one client, the embedded store, default limits and log level. */
+export function environmentOf(directory: string, name: string, smtpUrl: string): Record<string, string> {
+  const config = join(directory, `${name}.yaml`);
+  const client = {
+    redirect_uris: [REDIRECT_URI],
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code', 'refresh_token'],
+  };
+  // JSON is YAML.
+  writeFileSync(
+    config,
+    JSON.stringify({ apps: { shop: { name: 'Shop', clients: { [CLIENT_ID]: client } } } }),
+  );
+  return {
+    NODE_ENV: 'production',
+    BASE_URL: 'https://postern.example',
+    CONFIG: config,
+    STORE_URL: `sqlite:${join(directory, `${name}.db`)}`,
+    SECRET_KEY,
+    SMTP_URL: smtpUrl,
+  };
+}
