@@ -131,7 +131,7 @@ export class Challenges {
     const newest = same.at(-1);
     if (newest?.data.status === 'proved' && isLive(newest, now))
       return { outcome: 'sent', challenge: newest };
-    const bound: Claim = { rule: 'interaction', subject: groupOf(app.id, input.uid) };
+    const bound = interactionClaim(input);
     const verdict = await this.#deps.limits.take(app.id, [bound, ...this.#mailClaims(input)]);
     if (!verdict.allowed && verdict.rule === 'interaction') return { outcome: 'too_many' };
     // Link and code stay the same while more than half their life is left; later mails get fresh ones (design §2).
@@ -163,8 +163,7 @@ export class Challenges {
 
   /** A mail that was not made after all costs nothing. */
   async #undo(input: BeginInput): Promise<undefined> {
-    const bound: Claim = { rule: 'interaction', subject: groupOf(input.app.id, input.uid) };
-    await this.#deps.limits.giveBack(input.app.id, [bound, ...this.#mailClaims(input)]);
+    await this.#deps.limits.giveBack(input.app.id, [interactionClaim(input), ...this.#mailClaims(input)]);
   }
 
   /** All challenges of one interaction, last asked for last; with `browser` only those that it asked for. */
@@ -554,6 +553,11 @@ const hasCode = ({ settings }: Pick<App, 'settings'>): boolean => settings.metho
 
 /** Interaction uids are live bearer values in a cookie: rows hold their hash only. */
 const groupOf = (app: AppId, uid: string): string => hashOf('interaction', app, uid);
+
+const interactionClaim = ({ app, uid }: BeginInput): Claim => ({
+  rule: 'interaction',
+  subject: groupOf(app.id, uid),
+});
 
 function mailClaims(app: App, uid: string, addressKey: string, mailbox: string): readonly Claim[] {
   const { resend_after: windowMs, mails_per_mailbox: max } = app.settings.limits;

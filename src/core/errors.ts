@@ -10,7 +10,6 @@ export type ErrorCode =
   | 'too_large'
   | 'too_many_requests'
   | 'interaction_missing'
-  | 'interaction_finished'
   | 'access_denied'
   | 'unavailable'
   | 'internal';
@@ -25,7 +24,6 @@ const STATUS: Record<ErrorCode, number> = {
   too_large: 413,
   too_many_requests: 429,
   interaction_missing: 400,
-  interaction_finished: 409,
   access_denied: 403,
   unavailable: 503,
   internal: 500,

@@ -19,7 +19,6 @@ export type Purpose =
   | 'cookie'
   | 'csrf'
   | 'mailbox'
-  | 'user-code'
   | 'message-id';
 
 /** Keys that belong to no single app (the budget of one mailbox over all apps) are derived under this name. */

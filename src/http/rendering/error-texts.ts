@@ -30,7 +30,6 @@ const ERROR_TEXTS: Readonly<Record<ErrorCode | ProtocolErrorCode, ErrorText>> = 
   too_large: { heading: 'error.heading_request', text: 'error.too_large' },
   too_many_requests: { heading: 'error.heading_wait', text: 'error.too_many_requests' },
   interaction_missing: { heading: 'error.heading_ended', text: 'error.interaction_missing' },
-  interaction_finished: { heading: 'error.heading_done', text: 'error.interaction_finished' },
   access_denied: { heading: 'error.heading_not_allowed', text: 'error.access_denied' },
   unavailable: { heading: 'error.heading_wait', text: 'error.unavailable' },
   internal: { heading: 'error.heading', text: 'error.internal' },

@@ -118,8 +118,7 @@ export function viewModel(page: Page): ViewModel {
       return { ...page, ...refused(page.reason), cancel: page.cancel ?? null };
     case 'error': {
       const { heading, text } = errorTextOf(page.code);
-      const mark = heading === 'error.heading_done' ? 'done' : 'warning';
-      return { ...page, heading, text, mark, wayOn: wayOnOf(page.wayOn) };
+      return { ...page, heading, text, mark: 'warning', wayOn: wayOnOf(page.wayOn) };
     }
     default:
       return unreachable(page);
