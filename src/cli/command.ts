@@ -8,6 +8,8 @@ export interface Surface {
   print(line: string): void;
   /** Writes to the standard error, with a line end. */
   complain(line: string): void;
+  /** Replaces the last progress line where somebody looks on; nothing in a log. */
+  progress?(line: string): void;
 }
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -17,7 +19,13 @@ export interface Command {
   /** Words as typed, such as `config check`. */
   readonly name: string;
   readonly summary: string;
+  /** What has to follow the name, such as `file`; all of them, in this order. */
+  readonly operands?: readonly string[];
   /** Flags without a value, each with its meaning. */
   readonly flags?: Readonly<Record<string, string>>;
-  run(flags: Readonly<Record<string, boolean>>, surface: Surface): Promise<ExitCode>;
+  run(
+    flags: Readonly<Record<string, boolean>>,
+    surface: Surface,
+    operands: readonly string[],
+  ): Promise<ExitCode>;
 }

@@ -9,4 +9,5 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   cwd: process.cwd(),
   print: (line) => process.stdout.write(`${line}\n`),
   complain: (line) => process.stderr.write(`${line}\n`),
+  ...(process.stderr.isTTY && { progress: (line) => process.stderr.write(`\r\u001b[K${line}`) }),
 });

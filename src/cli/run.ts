@@ -15,13 +15,28 @@ export async function runCommand(args: readonly string[], surface: Surface): Pro
     surface.print(help());
     return EXIT.ok;
   }
-  const command = COMMANDS.find(({ name }) => name === words.join(' '));
+  const command = commandOf(words);
   if (command === undefined) {
     return misused(words.length === 0 ? 'no command given' : `unknown command: ${words.join(' ')}`, surface);
   }
+  const operands = words.slice(command.name.split(' ').length);
+  if (operands.length !== (command.operands?.length ?? 0)) {
+    return misused(`this command is: ${usageOf(command)}`, surface);
+  }
   const flags = flagsOf(command, options);
-  return typeof flags === 'string' ? misused(flags, surface) : command.run(flags, surface);
+  return typeof flags === 'string' ? misused(flags, surface) : command.run(flags, surface, operands);
 }
+
+/** The one with the longest name that begins these words: `secret client` is not `secret` with an operand. */
+function commandOf(words: readonly string[]): Command | undefined {
+  const matching = COMMANDS.filter(({ name }) =>
+    name.split(' ').every((word, index) => word === words[index]),
+  );
+  return matching.toSorted((a, b) => b.name.length - a.name.length)[0];
+}
+
+const usageOf = ({ name, operands = [] }: Command): string =>
+  [name, ...operands.map((operand) => `<${operand}>`)].join(' ');
 
 function misused(reason: string, surface: Surface): ExitCode {
   surface.complain(`${reason}\n\n${help()}`);
@@ -39,9 +54,9 @@ function flagsOf(command: Command, options: readonly string[]): Record<string, b
 }
 
 function help(): string {
-  const lines = COMMANDS.flatMap(({ name, summary, flags }) => [
-    `  ${name.padEnd(16)}${summary}`,
-    ...Object.entries(flags ?? {}).map(([flag, meaning]) => `    --${flag.padEnd(12)}${meaning}`),
+  const lines = COMMANDS.flatMap((command) => [
+    `  ${usageOf(command).padEnd(32)}${command.summary}`,
+    ...Object.entries(command.flags ?? {}).map(([flag, meaning]) => `    --${flag.padEnd(28)}${meaning}`),
   ]);
   return ['usage: npm run postern -- <command>', '', ...lines].join('\n');
 }
