@@ -82,6 +82,13 @@ export const VARIABLES = [
     description: 'Proxies whose `X-Forwarded-For` counts. From anybody else it is ignored.',
   },
   {
+    name: 'OUTBOUND_ALLOW',
+    type: 'addresses or CIDR blocks, separated by commas',
+    fallback: 'none',
+    description:
+      'Addresses that are not public and may yet be called for a client: its key set, its back-channel logout. All other private, loopback and link-local addresses are refused at the moment of connecting.',
+  },
+  {
     name: 'WORKERS',
     type: '`1`',
     fallback: '`1`',
@@ -101,7 +108,15 @@ export function valuesOf(env: NodeJS.ProcessEnv): Values {
 
 export type Machine = Pick<
   Config,
-  'production' | 'host' | 'port' | 'baseUrl' | 'storeUrl' | 'smtpUrl' | 'logLevel' | 'trustedProxies'
+  | 'production'
+  | 'host'
+  | 'port'
+  | 'baseUrl'
+  | 'storeUrl'
+  | 'smtpUrl'
+  | 'logLevel'
+  | 'trustedProxies'
+  | 'outboundAllow'
 >;
 
 /** Reads everything but CONFIG and the secrets. A faulty value is replaced by its default, so that the rest can be checked. */
@@ -133,7 +148,8 @@ export function readMachine(values: Values): { machine: Machine; faults: Fault[]
       undefined,
     ),
     logLevel: read('LOG_LEVEL', parseLevel, 'info'),
-    trustedProxies: read('TRUSTED_PROXIES', parseProxies, []),
+    trustedProxies: read('TRUSTED_PROXIES', (value) => parseBlocks(value, 'would believe everybody'), []),
+    outboundAllow: read('OUTBOUND_ALLOW', (value) => parseBlocks(value, 'would allow every address'), []),
   };
   return { machine, faults };
 }
@@ -193,21 +209,22 @@ function parseLevel(value: string): Config['logLevel'] | Wrong {
   return LEVELS.find((level) => level === value) ?? new Wrong(`must be one of ${LEVELS.join(', ')}`);
 }
 
-function parseProxies(value: string): readonly string[] | Wrong {
-  const proxies = value.split(',').map((proxy) => proxy.trim());
-  const wrong = proxies.flatMap((proxy) => proxyFault(proxy) ?? []);
-  return wrong.length === 0 ? proxies : new Wrong(wrong.join('; '));
+/** @param everything what is wrong with a block of all addresses, which would void the check that the list is for */
+function parseBlocks(value: string, everything: string): readonly string[] | Wrong {
+  const blocks = value.split(',').map((block) => block.trim());
+  const wrong = blocks.flatMap((block) => blockFault(block, everything) ?? []);
+  return wrong.length === 0 ? blocks : new Wrong(wrong.join('; '));
 }
 
-function proxyFault(proxy: string): string | undefined {
-  const [address = '', prefix, ...rest] = proxy.split('/');
+function blockFault(block: string, everything: string): string | undefined {
+  const [address = '', prefix, ...rest] = block.split('/');
   const family = isIP(address);
   const most = family === 4 ? 32 : 128;
   const isRange = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= most);
   if (family === 0 || rest.length > 0 || !isRange)
-    return `${proxy || 'an empty entry'} is neither an address nor a CIDR block`;
+    return `${block || 'an empty entry'} is neither an address nor a CIDR block`;
   // Whoever is believed may pretend to be anybody, and every limit per network is void (WB-06, RL-20).
-  return prefix !== undefined && Number(prefix) === 0 ? `${proxy} would believe everybody` : undefined;
+  return prefix !== undefined && Number(prefix) === 0 ? `${block} ${everything}` : undefined;
 }
 
 function parseWorkers(value: string): number | Wrong {

@@ -212,5 +212,7 @@ export interface Config {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   /** CIDR blocks or addresses whose X-Forwarded-For counts. */
   readonly trustedProxies: readonly string[];
+  /** CIDR blocks or addresses that are not public and may yet be called for a client. */
+  readonly outboundAllow: readonly string[];
   readonly apps: Readonly<Record<string, AppSettings>>;
 }

@@ -100,6 +100,7 @@ export async function startPostern(options: HarnessOptions = {}): Promise<Harnes
     smtpUrl: undefined,
     logLevel: 'silent',
     trustedProxies: [],
+    outboundAllow: [],
     apps: readApps(options.apps ?? APPS, url),
     ...options.config,
   };

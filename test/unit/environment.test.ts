@@ -44,6 +44,7 @@ describe('environment', () => {
       smtpUrl: undefined,
       logLevel: 'info',
       trustedProxies: [],
+      outboundAllow: [],
     });
     expect(result.ok && result.notices.join('\n')).to.match(/CONFIG is not set[\s\S]*\/dev\/inbox/);
   });
@@ -57,6 +58,7 @@ describe('environment', () => {
       SECRET_KEY: `${KEY}, ${OTHER_KEY}`,
       LOG_LEVEL: 'warn',
       TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::/32,192.0.2.7',
+      OUTBOUND_ALLOW: '10.1.0.0/16',
       WORKERS: '1',
     };
     const config = configOf(place.load(env, FILE));
@@ -69,6 +71,7 @@ describe('environment', () => {
       smtpUrl: env.SMTP_URL,
       logLevel: 'warn',
       trustedProxies: ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7'],
+      outboundAllow: ['10.1.0.0/16'],
     });
     expect(config.secrets.map((secret) => secret.toString('base64'))).to.deep.equal([KEY, OTHER_KEY]);
   });
@@ -143,6 +146,7 @@ describe('environment', () => {
     ['an SMTP_URL of another scheme', { SMTP_URL: 'https://mail.example' }, 'SMTP_URL', /smtp:/],
     ['an SMTP_URL with a path', { SMTP_URL: 'smtp://mail.example/x' }, 'SMTP_URL', /smtp:/],
     ['an unknown LOG_LEVEL', { LOG_LEVEL: 'verbose' }, 'LOG_LEVEL', /one of fatal/],
+    ['a call to everywhere', { OUTBOUND_ALLOW: '::/0' }, 'OUTBOUND_ALLOW', /would allow every address/],
     ['a proxy by name', { TRUSTED_PROXIES: 'proxy.example' }, 'TRUSTED_PROXIES', /neither an address/],
     ['a block too long', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES', /neither an address/],
     [

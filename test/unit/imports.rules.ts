@@ -15,7 +15,7 @@ interface Import {
 
 const BASE = ['lib', 'core'];
 /** Rooms side by side: `app.ts` hands one to the other, so that each can be tested and replaced alone. */
-const SIBLINGS = ['apps', 'accounts', 'audit', 'challenges', 'jobs', 'limits', 'mail', 'oidc'];
+const SIBLINGS = ['apps', 'accounts', 'audit', 'challenges', 'jobs', 'limits', 'mail', 'oidc', 'outbound'];
 const INNER = [...BASE, 'store', 'config', ...SIBLINGS];
 
 /** Rooms whose code a room may use, beside its own. */
@@ -69,6 +69,11 @@ const PACKAGES: readonly Guard[] = [
     who: /^(methods|http\/dev)\//,
     reason: 'Postern is a client only for upstream sign-in and in its demonstration',
   },
+  {
+    what: /^(node:(https|http2|dns(\/promises)?)|undici)$/,
+    who: /^outbound\//,
+    reason: 'only outbound/ calls other servers, behind its check of addresses (OA-41)',
+  },
   { what: /^yaml$/, who: /^config\//, reason: 'only config/ reads configuration files' },
 ];
 
@@ -83,6 +88,11 @@ const WORDS: readonly Guard[] = [
     what: /\bDate\.now\b|\bnew Date\(\s*\)|\bnew Date\b(?!\()|\bDate\(\s*\)|\bperformance\.now\b|\bprocess\.hrtime\b/,
     who: /^core\/clock\.ts$/,
     reason: 'only core/clock.ts reads time; take a Clock, so that tests can move it',
+  },
+  {
+    what: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/,
+    who: /^(outbound|http\/dev)\//,
+    reason: 'only outbound/ calls other servers: take a GuardedFetch, which checks the address (OA-41)',
   },
   {
     what: /\bMath\.random\b|\brandomBytes\b|\brandomUUID\b|\brandomInt\b|\brandomFill(Sync)?\b|\bgetRandomValues\b/,

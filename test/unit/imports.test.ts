@@ -30,6 +30,8 @@ describe('import rules (design §5)', () => {
     ['accounts/a.ts', "import nodemailer from 'nodemailer';", /mail library/],
     ['oidc/a.ts', "import { discovery } from 'openid-client';", /is a client only/],
     ['apps/a.ts', "import { parse } from 'yaml';", /configuration files/],
+    ['jobs/a.ts', "import { request } from 'node:https';", /calls other servers/],
+    ['oidc/a.ts', "const answer = await fetch('https://a.example');", /take a GuardedFetch/],
     ['http/a.ts', 'const x = process.env.PORT;', /reads the environment/],
     ['http/a.ts', "import { env } from 'node:process';", /reads the environment/],
     ['jobs/a.ts', 'const now = Date.now();', /reads time/],
