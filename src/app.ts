@@ -31,6 +31,7 @@ import { type CaptureTransport, createCaptureTransport } from './mail/transports
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
 import type { EngineEvent } from './oidc/families.ts';
+import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/port.ts';
@@ -50,6 +51,7 @@ export interface Server {
   readonly apps: Apps;
   readonly audit: Audit;
   readonly jobs: Jobs;
+  readonly keys: SigningKeys;
   /** The mails caught in development; undefined when mail really leaves. */
   readonly inbox: CaptureTransport | undefined;
   /** Work that runs by the clock: repairs and housekeeping. Tests that move the clock call it. */
@@ -66,6 +68,7 @@ const TICK_EVERY_MS = 5 * SECOND;
 /** Small writes, so that requests in between wait little; enough of them to keep up with a busy server. */
 const SWEEP_LIMIT = 500;
 const SWEEP_ROUNDS = 50;
+const DUE_LIMIT = 100;
 const STOP_WAIT_MS = MINUTE / 4;
 
 export async function buildServer(config: Config, overrides: Overrides = {}): Promise<Server> {
@@ -107,7 +110,9 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   });
 
   const pseudoLocales = overrides.pseudoLocales ?? !config.production;
+  const keys = new SigningKeys({ store, keyring, clock, record: audit.record });
   const engines: EngineRegistry = new EngineRegistry({
+    keys,
     store,
     keyring,
     clock,
@@ -156,7 +161,8 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   });
 
   const tick = async (): Promise<void> => {
-    await challenges.repairMail(100);
+    await challenges.repairMail(DUE_LIMIT);
+    await keys.maintainDue(DUE_LIMIT, (id) => apps.byId(id));
     for (let round = 0; round < SWEEP_ROUNDS; round += 1) {
       if ((await store.sweep(clock.now(), SWEEP_LIMIT)) < SWEEP_LIMIT) break;
     }
@@ -169,10 +175,13 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     apps,
     audit,
     jobs,
+    keys,
     inbox: post.inbox,
     tick,
     warmUp: async () => {
       for (const app of apps.all) await engines.get(app);
+      // What is due depends on the settings, which may have changed since the rows were written.
+      for (const app of apps.all) await keys.maintain(app);
       warmUpPages(new Set(apps.all.map((app) => app.settings.locale)));
     },
     close: async () => {

@@ -34,6 +34,16 @@ export interface AuditDetails {
   'token.refresh_reuse_detected': { readonly grant?: string | undefined };
   /** A lost reply was asked for again within the window; nothing was revoked. */
   'token.refresh_replayed': { readonly grant?: string | undefined };
+  /** New signing keys are in the published set; they sign from `signsAt` (ms) on. */
+  'keys.published': {
+    readonly kids: readonly string[];
+    readonly signsAt: number;
+    readonly by: 'operator' | 'schedule';
+  };
+  /** These keys sign from now on. */
+  'keys.activated': { readonly kids: readonly string[] };
+  /** `emergency`: everything they signed is void. */
+  'keys.removed': { readonly kids: readonly string[]; readonly reason: 'expired' | 'emergency' };
   'grant.revoked': { readonly grant?: string | undefined; readonly reason: string };
 }
 

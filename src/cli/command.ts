@@ -23,9 +23,13 @@ export interface Command {
   readonly operands?: readonly string[];
   /** Flags without a value, each with its meaning. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** Options with a value, each with its meaning. */
+  readonly options?: Readonly<Record<string, string>>;
   run(
     flags: Readonly<Record<string, boolean>>,
     surface: Surface,
     operands: readonly string[],
+    /** Of the options that were given. */
+    values: Readonly<Record<string, string>>,
   ): Promise<ExitCode>;
 }

@@ -4,14 +4,22 @@ import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { configSchema } from './config-schema.ts';
 import { generate } from './generate.ts';
+import { keysList, keysRotate } from './keys.ts';
 import { clientSecret, secret } from './secret.ts';
 
-export const COMMANDS: readonly Command[] = [configCheck, configSchema, generate, secret, clientSecret];
+export const COMMANDS: readonly Command[] = [
+  configCheck,
+  configSchema,
+  generate,
+  secret,
+  clientSecret,
+  keysList,
+  keysRotate,
+];
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {
   const words = args.filter((arg) => !arg.startsWith('-'));
-  const options = args.filter((arg) => arg.startsWith('-'));
-  if (options.includes('--help') || options.includes('-h')) {
+  if (args.includes('--help') || args.includes('-h')) {
     surface.print(help());
     return EXIT.ok;
   }
@@ -19,12 +27,13 @@ export async function runCommand(args: readonly string[], surface: Surface): Pro
   if (command === undefined) {
     return misused(words.length === 0 ? 'no command given' : `unknown command: ${words.join(' ')}`, surface);
   }
-  const operands = words.slice(command.name.split(' ').length);
+  const read = readArgs(command, args);
+  if (typeof read === 'string') return misused(read, surface);
+  const operands = read.words.slice(command.name.split(' ').length);
   if (operands.length !== (command.operands?.length ?? 0)) {
     return misused(`this command is: ${usageOf(command)}`, surface);
   }
-  const flags = flagsOf(command, options);
-  return typeof flags === 'string' ? misused(flags, surface) : command.run(flags, surface, operands);
+  return command.run(read.flags, surface, operands, read.values);
 }
 
 /** The one with the longest name that begins these words: `secret client` is not `secret` with an operand. */
@@ -43,11 +52,31 @@ function misused(reason: string, surface: Surface): ExitCode {
   return EXIT.usage;
 }
 
-function flagsOf(command: Command, options: readonly string[]): Record<string, boolean> | string {
-  const known = Object.keys(command.flags ?? {}).map((name) => [name, { type: 'boolean' }] as const);
+interface Read {
+  readonly words: readonly string[];
+  readonly flags: Readonly<Record<string, boolean>>;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** A sentence for the person when the arguments do not fit the command. */
+function readArgs(command: Command, args: readonly string[]): Read | string {
+  const flags = Object.keys(command.flags ?? {}).map((name) => [name, { type: 'boolean' }] as const);
+  const options = Object.keys(command.options ?? {}).map((name) => [name, { type: 'string' }] as const);
   try {
-    const { values } = parseArgs({ args: [...options], options: Object.fromEntries(known), strict: true });
-    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === true]));
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: Object.fromEntries<{ type: 'boolean' | 'string' }>([...flags, ...options]),
+      allowPositionals: true,
+      strict: true,
+    });
+    const given = Object.entries(values);
+    return {
+      words: positionals,
+      flags: Object.fromEntries(given.filter((entry): entry is [string, boolean] => entry[1] === true)),
+      values: Object.fromEntries(
+        given.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+      ),
+    };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -57,6 +86,9 @@ function help(): string {
   const lines = COMMANDS.flatMap((command) => [
     `  ${usageOf(command).padEnd(32)}${command.summary}`,
     ...Object.entries(command.flags ?? {}).map(([flag, meaning]) => `    --${flag.padEnd(28)}${meaning}`),
+    ...Object.entries(command.options ?? {}).map(
+      ([name, meaning]) => `    --${`${name} <value>`.padEnd(28)}${meaning}`,
+    ),
   ]);
   return ['usage: npm run postern -- <command>', '', ...lines].join('\n');
 }

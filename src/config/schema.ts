@@ -127,6 +127,16 @@ const lifetimes = z
   .prefault({})
   .describe('How long things live.');
 
+const keys = z
+  .strictObject({
+    rotate_every: z
+      .union([z.literal('never'), duration({ min: '2d', max: '3650d', fallback: '90d' })])
+      .prefault('90d')
+      .describe('Age at which signing keys are relieved; new ones are published a day before they sign.'),
+  })
+  .prefault({})
+  .describe('Signing keys of this app; `npm run postern -- keys rotate` does it at any time.');
+
 /** Numbers of one app's budgets; the rules themselves stand in `src/limits`. */
 const limits = z
   .strictObject({
@@ -178,6 +188,7 @@ const app = z
       .describe('Ways to sign in; one that is not named is off.'),
     mail,
     lifetimes,
+    keys,
     limits,
     clients: z
       .record(clientId, client)

@@ -44,7 +44,7 @@ export type Callback = (req: IncomingMessage, res: ServerResponse) => void;
 
 export function createServer(deps: ServerDeps): Callback {
   const house = createHouse(deps);
-  const metadata = new Metadata();
+  const metadata = new Metadata(deps.services.engines);
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const origin = deps.origins.of(req);
@@ -61,9 +61,7 @@ export function createServer(deps: ServerDeps): Callback {
     info.app = app;
     if (isMetadata(req, rest)) {
       info.route = rest;
-      if (metadata.answer(app, res, rest)) return;
-      await metadata.learn(await deps.services.engines.get(app), req, res, rest);
-      return;
+      return metadata.answer(app, req, res, rest);
     }
     if (/^\/(?:interaction|link)(?:\/|$)/.test(rest)) {
       req.url = rest + query;

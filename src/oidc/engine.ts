@@ -14,7 +14,7 @@ import { Adapter } from './adapter.ts';
 import { configuration, hostOf } from './configuration.ts';
 import { Consents } from './consent.ts';
 import { type EngineEvent, Families } from './families.ts';
-import { signingKeys } from './keys.ts';
+import type { KeyView } from './keys.ts';
 import { installModels } from './models.ts';
 import type { EngineContext, EnginePages } from './pages.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
@@ -76,22 +76,24 @@ export class Engine {
   readonly consents: Consents;
   readonly #provider: Provider;
   readonly #host: string;
+  readonly #published: ReadonlySet<string>;
   readonly #handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
-  private constructor(app: App, provider: Provider, consents: Consents) {
+  private constructor(app: App, provider: Provider, consents: Consents, published: ReadonlySet<string>) {
     this.app = app;
     this.consents = consents;
     this.#provider = provider;
+    this.#published = published;
     this.#host = new URL(app.issuer).host;
     // Koa types this as void; it is the promise of the whole answer.
     this.#handle = provider.callback() as (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   }
 
-  static async create(app: App, deps: EngineDeps): Promise<Engine> {
+  /** Signs with these keys for as long as it lives; `EngineRegistry` replaces it when they change. */
+  static create(app: App, deps: EngineDeps, { keys, published }: KeyView): Engine {
     const consents = new Consents(deps.store, deps.clock);
     const onInteractionEnded = (uid: string) => deps.onInteractionEnded(app, uid);
     const adapter = (model: string) => new Adapter(model, app, { ...deps, onInteractionEnded });
-    const keys = await signingKeys(app, deps);
     const provider = new Provider(app.issuer, configuration(app, { ...deps, keys, consents, adapter }));
     provider.silent = true; // Koa would print faults with their messages; `logFaults` tells them
     provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
@@ -104,7 +106,7 @@ export class Engine {
       await deps.pages.finish(ctx as unknown as EngineContext, app); // the engine's own Koa context
     });
     logFaults(provider, app, deps);
-    return new Engine(app, provider, consents);
+    return new Engine(app, provider, consents, published);
   }
 
   /** Answers one request whose URL, path prefix already removed, is `rest`. */
@@ -132,7 +134,7 @@ export class Engine {
     const { compose, middleware } = this.#provider as unknown as KoaInside; // Koa's own members, not declared
     await compose(middleware)(ctx);
     if (ctx.status !== 200) throw new Error(`the engine has no ${name}`);
-    if (name === 'jwks') return ctx.body;
+    if (name === 'jwks') return { keys: keysOf(ctx.body).filter(({ kid }) => this.#published.has(kid)) };
     // The engine names all it knows; clients are registered for these two (clients.ts, OA-14).
     return { ...Object(ctx.body), response_modes_supported: RESPONSE_MODES };
   }
@@ -260,5 +262,8 @@ export function restartUrl(app: App, params: Readonly<Record<string, unknown>>):
   );
   return `${app.issuer}/auth?${new URLSearchParams(given)}`;
 }
+
+/** The engine's own answer: RFC 7517 §5. */
+const keysOf = (body: unknown): readonly { readonly kid: string }[] => Object(body).keys;
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
