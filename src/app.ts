@@ -14,6 +14,7 @@ import type { Config } from './config/schema.ts';
 import { type Clock, MINUTE, SECOND, systemClock } from './core/clock.ts';
 import { type AppId, asUserId } from './core/ids.ts';
 import { Keyring } from './core/keyring.ts';
+import { REQUEST_PATIENCE_MS } from './core/patience.ts';
 import { readCookie, setCookie } from './http/cookies.ts';
 import { Csrf } from './http/csrf.ts';
 import { enginePages } from './http/engine-pages.ts';
@@ -33,6 +34,7 @@ import { createMethods } from './methods/index.ts';
 import type { EngineEvent } from './oidc/families.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
+import { guarded } from './store/guarded.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/port.ts';
 
@@ -42,6 +44,8 @@ export interface Overrides {
   readonly store?: Store;
   /** Carries every app's mail. */
   readonly transport?: Transport;
+  /** How long one request may wait for the store, ms; tests have less patience. */
+  readonly patienceMs?: number;
   /** Also offer the generated languages; default: in development. */
   readonly pseudoLocales?: boolean;
 }
@@ -74,7 +78,7 @@ const STOP_WAIT_MS = MINUTE / 4;
 export async function buildServer(config: Config, overrides: Overrides = {}): Promise<Server> {
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? silentLog;
-  const store = overrides.store ?? openStore(config.storeUrl, { log });
+  const store = guarded(overrides.store ?? openStore(config.storeUrl, { log }));
   await store.prepare();
   const keyring = new Keyring(config.secrets);
   const apps = await loadApps(config, { store, clock });
@@ -155,6 +159,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     health,
     clock,
     log,
+    patienceMs: overrides.patienceMs ?? REQUEST_PATIENCE_MS,
     production: config.production,
     baseUrl: config.baseUrl,
     devRouters: config.production ? [] : await devRouters(config, apps, clock, post.inbox),

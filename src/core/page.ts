@@ -17,6 +17,18 @@ export interface FormContext {
   readonly csrf: string;
 }
 
+/**
+ * How a request that could not be answered is made again. `reload`: by its own address. `url`: by another one, because its
+ * own serves once. A form: what was sent, to be sent again. `back`: only by the person.
+ */
+export type Retry = 'reload' | 'back' | { readonly url: string } | FormAgain;
+
+/** A form of ours as the browser sent it, CSRF token included. */
+export interface FormAgain {
+  readonly action: string;
+  readonly fields: readonly { readonly name: string; readonly value: string }[];
+}
+
 export type MailState = 'queued' | 'accepted' | 'refused' | 'held';
 
 /** Of a person's device as its User-Agent tells, in words ("Firefox on Linux"); never trusted, always escaped. */
@@ -165,6 +177,14 @@ export type Page =
       readonly reason: 'sign_up_closed' | 'blocked';
       readonly email: string;
       readonly cancel?: FormContext;
+    }
+  /** The store is away or the house is full. Nothing is lost: the page itself sends again what could not be answered. */
+  | {
+      readonly view: 'unavailable';
+      readonly status: 503;
+      readonly retry: Retry;
+      readonly reference: string;
+      readonly wayOn?: WayOn;
     }
   | {
       readonly view: 'error';

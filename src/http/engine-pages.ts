@@ -12,6 +12,7 @@ import type { EngineContext, EnginePages } from '../oidc/pages.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { infoOf } from './request-info.ts';
 import { type PageTarget, respond } from './respond.ts';
+import { answerUnavailable } from './unavailable.ts';
 
 export interface EnginePageServices {
   readonly accounts: Accounts;
@@ -31,9 +32,21 @@ export function enginePages(services: EnginePageServices): EnginePages {
       uiLocales: textOf(ctx.oidc.params?.ui_locales),
     });
 
+  /** The sign-in stands by now: a store that goes away here must not cost the person the code. */
+  const renew = async (ctx: EngineContext, app: App): Promise<void> => {
+    try {
+      await services.renewAsking(ctx, app);
+    } catch (fault) {
+      if (!(fault instanceof StoreUnavailable)) throw fault;
+      services.log.warn({ reference: infoOf(ctx.req).reference }, 'asking cookie not renewed');
+    }
+  };
+
   return {
-    async error(ctx, app, out, cause) {
+    async error(ctx, app, out) {
       const info = infoOf(ctx.req);
+      // `finish` has an answer for whatever the store failed.
+      if (info.patience.fault !== undefined) return;
       const wayOn = wayOnOf(ctx, app);
       if (ctx.oidc.route === 'resume' && out.error === 'invalid_request') {
         const uid = ctx.path.split('/').at(-1) ?? '';
@@ -46,16 +59,7 @@ export function enginePages(services: EnginePageServices): EnginePages {
           return show(ctx, { view: 'go-on', status: 200, url, clientName: clientNameOf(ctx, app) });
         }
       }
-      const isAway = cause instanceof StoreUnavailable;
-      if (isAway) ctx.set('Retry-After', '2');
-      const code = isAway ? 'unavailable' : out.error;
-      show(ctx, {
-        view: 'error',
-        status: isAway ? 503 : ctx.status,
-        code,
-        reference: info.reference,
-        ...wayOn,
-      });
+      show(ctx, { view: 'error', status: ctx.status, code: out.error, reference: info.reference, ...wayOn });
     },
 
     async logout(ctx, app) {
@@ -90,9 +94,10 @@ export function enginePages(services: EnginePageServices): EnginePages {
     async finish(ctx, app) {
       const info = infoOf(ctx.req);
       info.route = ctx.oidc?.route ? `/${ctx.oidc.route}` : info.route;
+      keepFinishedSignIn(ctx);
+      if (isFailedByStore(ctx)) return answerWithoutStore(ctx, app, services);
       if (ctx.status === 404 && !ctx.body) return notFound(ctx, services);
-      if (ctx.status === 500 && info.fault instanceof StoreUnavailable) return unavailable(ctx);
-      if (isFinishedSignIn(ctx)) await services.renewAsking(ctx, app);
+      if (isFinishedSignIn(ctx)) await renew(ctx, app);
       const isPosted = ctx.method === 'POST' && ctx.status === 303;
       if (isPosted) {
         const url = ctx.response.get('Location');
@@ -122,10 +127,74 @@ function isFinishedSignIn(ctx: EngineContext): boolean {
   );
 }
 
-function unavailable(ctx: EngineContext): void {
-  ctx.status = 503;
-  ctx.set('Retry-After', '2');
-  ctx.body = { error: 'temporarily_unavailable', error_description: 'the service is busy, try again' };
+/**
+ * Whether the store failed this request, whatever the engine made of it: it answers some faults by itself (introspection
+ * would say `active: false`, revocation 200). A page or redirect of a finished act stays, it holds what cannot be had twice.
+ */
+function isFailedByStore(ctx: EngineContext): boolean {
+  const info = infoOf(ctx.req);
+  if (info.patience.fault === undefined) return false;
+  return info.isApi || ctx.status >= 400 || isErrorRedirect(ctx.response.get('Location'));
+}
+
+/** The code is stored and on its way when the engine saves the session at last: without it there is no silent sign-in. */
+function keepFinishedSignIn(ctx: EngineContext): void {
+  const location = ctx.response.get('Location');
+  const isFinished = URL.parse(location)?.searchParams.has('code') ?? false;
+  if (infoOf(ctx.req).patience.fault === undefined || !isFinished || ctx.status < 500) return;
+  ctx.status = 303;
+  ctx.body = '';
+}
+
+const isErrorRedirect = (location: string): boolean =>
+  URL.parse(location)?.searchParams.has('error') ?? false;
+
+function answerWithoutStore(ctx: EngineContext, app: App, services: EnginePageServices): void {
+  ctx.remove('Location');
+  const silent = silentAnswer(ctx, app);
+  if (silent !== undefined) {
+    ctx.status = 303;
+    ctx.set('Location', silent);
+    ctx.body = '';
+    return;
+  }
+  const { isApi, form } = infoOf(ctx.req);
+  const retry = form ?? restartOf(ctx, app) ?? (ctx.method === 'POST' ? 'back' : 'reload');
+  answerUnavailable(
+    ctx as unknown as PageTarget, // a Koa context; only the generics differ
+    { retry, isJson: isApi, ...(ctx.oidc === undefined ? {} : wayOnOf(ctx, app)) },
+    { pseudoLocales: services.pseudoLocales, uiLocales: textOf(ctx.oidc?.params?.ui_locales) },
+  );
+}
+
+/**
+ * An interaction serves once: what failed behind its end begins anew, for whoever is signed in by then. The engine sets
+ * `params` in a resume as soon as the interaction has ended.
+ */
+function restartOf(ctx: EngineContext, app: App): { url: string } | undefined {
+  const { Interaction: ended } = ctx.oidc?.entities ?? {};
+  const hasEnded = ctx.oidc?.route === 'resume' && ctx.oidc.params !== undefined;
+  return hasEnded && ended ? { url: restartUrl(app, ended.params) } : undefined;
+}
+
+/**
+ * `prompt=none` comes from a script in a frame: no person would see our page, so the client is told by the code that
+ * RFC 6749 §4.1.2.1 has for it. Everybody else waits at Postern, where the page asks again by itself.
+ */
+function silentAnswer(ctx: EngineContext, app: App): string | undefined {
+  const { client } = ctx.oidc ?? {};
+  // The session is read before the parameters are.
+  const params: Readonly<Record<string, unknown>> = ctx.oidc?.params ?? ctx.query;
+  const redirectUri = textOf(params.redirect_uri);
+  if (ctx.oidc?.route !== 'authorization' || params.prompt !== 'none' || redirectUri === undefined)
+    return undefined;
+  if (!client?.redirectUriAllowed(redirectUri) || (params.response_mode ?? 'query') !== 'query')
+    return undefined;
+  const url = new URL(redirectUri);
+  url.searchParams.set('error', 'temporarily_unavailable');
+  if (textOf(params.state) !== undefined) url.searchParams.set('state', String(params.state));
+  url.searchParams.set('iss', app.issuer); // RFC 9207 §2
+  return url.href;
 }
 
 function notFound(ctx: EngineContext, services: EnginePageServices): void {

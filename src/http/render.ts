@@ -24,6 +24,8 @@ const SCRIPTS: Partial<Readonly<Record<ViewName, readonly Script[]>>> = {
   ],
   'link-gone': [{ name: 'strip-fragment.js', isEarly: true }],
   finished: [{ name: 'strip-fragment.js', isEarly: true }],
+  // Never `strip-fragment.js`: the secret of a link must survive until the page it belongs to can be shown.
+  unavailable: [{ name: 'try-again.js', isEarly: false }],
   error: [{ name: 'strip-fragment.js', isEarly: true }],
   proved: [{ name: 'proved.js', isEarly: false }],
   'go-on': [{ name: 'go-on.js', isEarly: false }],
@@ -47,6 +49,7 @@ export function render(page: Page, context: PageContext): { html: string } {
     icon: iconOf(context, theme),
     scripts: SCRIPTS[page.view] ?? [],
     refreshTo: refreshOf(page),
+    reloads: page.view === 'unavailable' && page.retry === 'reload',
   };
   return { html: renderLayout(withMark(model), locale) };
 }

@@ -1,6 +1,8 @@
 /** What the house knows of a request besides what it says itself; kept beside the raw request, for both Koa apps. */
 import type { IncomingMessage } from 'node:http';
 import type { App } from '../apps/apps.ts';
+import type { FormAgain } from '../core/page.ts';
+import { Patience } from '../core/patience.ts';
 import { randomToken } from '../core/random.ts';
 
 export interface RequestInfo {
@@ -13,13 +15,24 @@ export interface RequestInfo {
   app: App | undefined;
   /** Template of the matched route, for the log; never the path itself (ML-02). */
   route: string;
-  /** A fault of ours behind an answer of the engine. */
+  /** Asked by a program: it gets JSON, whatever it accepts. */
+  isApi: boolean;
+  /** The form of this request as far as it was sent by a page of ours: what a 503 offers to send again. */
+  form: FormAgain | undefined;
+  /** What this request may wait for the store, and whether the store failed it. */
+  readonly patience: Patience;
+  /** A fault that ended the request before a handler had it. */
   fault: unknown;
 }
 
 const infos = new WeakMap<IncomingMessage, RequestInfo>();
 
-export function openRequest(req: IncomingMessage, startedAt: number, ip: string): RequestInfo {
+export function openRequest(
+  req: IncomingMessage,
+  startedAt: number,
+  ip: string,
+  patienceMs: number,
+): RequestInfo {
   const info: RequestInfo = {
     reference: randomToken(9),
     startedAt,
@@ -27,6 +40,9 @@ export function openRequest(req: IncomingMessage, startedAt: number, ip: string)
     nonce: randomToken(16),
     app: undefined,
     route: 'unmatched',
+    isApi: false,
+    form: undefined,
+    patience: new Patience(patienceMs),
     fault: undefined,
   };
   infos.set(req, info);

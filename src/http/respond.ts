@@ -53,6 +53,8 @@ function hasForm(page: Page, app: App | undefined): boolean {
       return true;
     case 'link-gone':
       return page.again !== undefined;
+    case 'unavailable':
+      return typeof page.retry === 'object' && 'fields' in page.retry;
     case 'refused':
       return page.cancel !== undefined;
     case 'form-post':

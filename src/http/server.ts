@@ -11,6 +11,7 @@ import Koa from 'koa';
 import type { Apps } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
+import { withPatience } from '../core/patience.ts';
 import { faultOf, type Log } from '../lib/log.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { findAsset } from './assets.ts';
@@ -25,6 +26,7 @@ import type { SignInServices } from './sign-in/context.ts';
 import { interactionGet, interactionPost } from './sign-in/interaction.ts';
 import { linkGet, linkPost, linkSecretGet } from './sign-in/link.ts';
 import { signOutPost } from './sign-out.ts';
+import { answerUnavailable, isPagePath } from './unavailable.ts';
 
 export interface ServerDeps {
   readonly apps: Apps;
@@ -34,6 +36,8 @@ export interface ServerDeps {
   readonly health: Health;
   readonly clock: Clock;
   readonly log: Log;
+  /** How long one request may wait for the store, ms. */
+  readonly patienceMs: number;
   readonly production: boolean;
   readonly baseUrl: string;
   /** Development helpers; empty in production. */
@@ -61,6 +65,7 @@ export function createServer(deps: ServerDeps): Callback {
     info.app = app;
     if (isMetadata(req, rest)) {
       info.route = rest;
+      info.isApi = true;
       return metadata.answer(app, req, res, rest);
     }
     if (/^\/(?:interaction|link)(?:\/|$)/.test(rest)) {
@@ -80,17 +85,22 @@ export function createServer(deps: ServerDeps): Callback {
     if (req.method === 'POST' && rest.startsWith('/session/') && !isOwnOrigin(req, app)) {
       return plain(res, 403, 'this form did not come from here');
     }
+    info.isApi = !isPagePath(rest);
     const engine = await deps.services.engines.get(app);
     await engine.handle(req, res, rest + query);
   };
 
   return (req, res) => {
-    const info = openRequest(req, deps.clock.now(), deps.peers.addressOf(req));
+    const info = openRequest(req, deps.clock.now(), deps.peers.addressOf(req), deps.patienceMs);
     res.on('finish', () => logRequest(req, res, deps));
-    answer(req, res).catch((fault: unknown) => {
-      deps.log.error({ reference: info.reference, fault: faultOf(fault) }, 'request failed');
-      if (!res.headersSent) failed(res, fault);
-      else res.destroy();
+    withPatience(info.patience, () => answer(req, res)).catch((fault: unknown) => {
+      if (res.headersSent) {
+        deps.log.error({ reference: info.reference, fault: faultOf(fault) }, 'request failed');
+        return res.destroy();
+      }
+      // The house has the words for it.
+      info.fault = fault;
+      house(req, res).catch(() => res.destroy());
     });
   };
 }
@@ -109,8 +119,10 @@ function createHouse(deps: ServerDeps): (req: IncomingMessage, res: ServerRespon
   const koa = new Koa();
   koa.silent = true; // faults are told by `showFault`, without their messages
   koa.use(async (ctx, next) => {
-    ctx.state.nonce = infoOf(ctx.req).nonce;
+    const info = infoOf(ctx.req);
+    ctx.state.nonce = info.nonce;
     try {
+      if (info.fault !== undefined) throw info.fault;
       await next();
       if (ctx.status === 404 && !ctx.body) throw new PosternError('not_found');
     } catch (fault) {
@@ -185,21 +197,26 @@ async function commonRoutes(ctx: Koa.Context, { health, production }: ServerDeps
 }
 
 function showFault(ctx: Koa.Context, fault: unknown, { log, services }: ServerDeps): void {
-  const { reference } = infoOf(ctx.req);
-  const isAway = fault instanceof StoreUnavailable;
-  if (isAway) ctx.set('Retry-After', '2');
+  const { reference, isApi, form } = infoOf(ctx.req);
   if (!(fault instanceof PosternError)) log.error({ reference, fault: faultOf(fault) }, 'request failed');
   else if (fault.detail !== undefined)
     log.info({ reference, code: fault.code, detail: fault.detail }, 'request refused');
-  const status = fault instanceof PosternError ? fault.status : isAway ? 503 : 500;
-  const code = fault instanceof PosternError ? fault.code : isAway ? 'unavailable' : 'internal';
-  if (ctx.accepts('html', 'json') === 'json') {
+  const isJson = isApi || ctx.accepts('html', 'json') === 'json';
+  const options = { pseudoLocales: services.pseudoLocales };
+  if (fault instanceof StoreUnavailable) {
+    const retry = form ?? (ctx.method === 'GET' || ctx.method === 'HEAD' ? 'reload' : 'back');
+    answerUnavailable(ctx, { retry, isJson }, options);
+    return;
+  }
+  const { status, code } =
+    fault instanceof PosternError ? fault : ({ status: 500, code: 'internal' } as const);
+  if (isJson) {
     ctx.status = status;
     ctx.set('Cache-Control', 'no-store');
     ctx.body = { error: code, reference };
     return;
   }
-  respond(ctx, { view: 'error', status, code, reference }, { pseudoLocales: services.pseudoLocales });
+  respond(ctx, { view: 'error', status, code, reference }, options);
 }
 
 /** In development people type 127.0.0.1 for localhost; cookies and issuer know one of them only. */
@@ -211,12 +228,6 @@ function misdirected(req: IncomingMessage, res: ServerResponse, deps: ServerDeps
     return;
   }
   plain(res, 421, 'misdirected request');
-}
-
-function failed(res: ServerResponse, fault: unknown): void {
-  const isAway = fault instanceof StoreUnavailable;
-  if (isAway) res.setHeader('Retry-After', '2');
-  plain(res, isAway ? 503 : 500, isAway ? 'temporarily unavailable' : 'internal error');
 }
 
 function plain(res: ServerResponse, status: number, text: string): void {

@@ -5,7 +5,7 @@
  */
 import type Koa from 'koa';
 import { readForm } from './form-body.ts';
-import { appOf, engineOf, type SignInServices, show } from './sign-in/context.ts';
+import { appOf, engineOf, keepForm, type SignInServices, show } from './sign-in/context.ts';
 
 /** Marks the second round; whoever sets it himself only does without the cookie. */
 const AGAIN = 'postern_again';
@@ -19,6 +19,7 @@ export async function signOutPost(ctx: Koa.Context, services: SignInServices): P
     show(ctx, { view: 'form-post', status: 200, action, fields, clientName: app.settings.name }, services);
     return;
   }
+  keepForm(ctx, { ...form, [AGAIN]: '1' });
   const engine = await engineOf(ctx, services);
   ctx.respond = false;
   ctx.req.method = 'GET';

@@ -4,6 +4,7 @@
  * It reads `due` only when told that something may be there: by an enqueue in this process (`kick`), by the poll, or by a
  * run that ended while more was waiting. Per job that is an insert, a claim and a remove.
  */
+import { withoutPatience } from '../core/patience.ts';
 import { jitter } from '../core/random.ts';
 import { backOff } from '../lib/back-off.ts';
 import { faultOf } from '../lib/log.ts';
@@ -65,7 +66,8 @@ export class Worker {
   kick(): Promise<void> {
     if (this.#isStopped) return this.#pumping ?? Promise.resolve();
     this.#isWanted = true;
-    this.#pumping ??= this.#pump();
+    // An enqueue comes from within a request, whose patience is not the job's.
+    this.#pumping ??= withoutPatience(() => this.#pump());
     return this.#pumping;
   }
 

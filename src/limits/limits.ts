@@ -64,7 +64,7 @@ export class Limits {
    */
   async take(app: Scope, claims: readonly Claim[]): Promise<Verdict> {
     const now = this.#clock.now();
-    const taken = await Promise.all(
+    const tries = await Promise.allSettled(
       claims.map(async (claim) => {
         const { max, windowMs } = bounds(claim);
         const state = await this.#store.counters.hit(scopeOf(app, claim), keyOf(claim), { windowMs }, now);
@@ -76,6 +76,17 @@ export class Limits {
         };
       }),
     );
+    const taken = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const failed = tries.find((one) => one.status === 'rejected');
+    if (failed) {
+      // Without the shared count nothing is allowed (WB-08), and a try that was not counted whole costs nothing.
+      const given = this.giveBack(
+        app,
+        taken.map(({ claim }) => claim),
+      );
+      await given.catch(() => undefined);
+      throw failed.reason;
+    }
     const worst = taken.filter((entry) => entry.over).sort((a, b) => b.retryAt - a.retryAt)[0];
     if (!worst)
       return { allowed: true, left: Object.fromEntries(taken.map(({ claim, left }) => [claim.rule, left])) };

@@ -9,7 +9,7 @@ import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import type { Log } from '../lib/log.ts';
-import { type Store, TOMBSTONE } from '../store/port.ts';
+import { type Store, StoreUnavailable, TOMBSTONE } from '../store/port.ts';
 import { Adapter } from './adapter.ts';
 import { configuration, hostOf } from './configuration.ts';
 import { Consents } from './consent.ts';
@@ -102,7 +102,13 @@ export class Engine {
     installModels(provider, { ...deps, app, families, askingBrowser });
     pinUrls(provider);
     provider.use(async (ctx, next) => {
-      await next();
+      try {
+        await next();
+      } catch (fault) {
+        // The engine's own handler asked the store for its page, in vain.
+        if (!(fault instanceof StoreUnavailable)) throw fault;
+        ctx.status = 500;
+      }
       await deps.pages.finish(ctx as unknown as EngineContext, app); // the engine's own Koa context
     });
     logFaults(provider, app, deps);

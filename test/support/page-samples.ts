@@ -165,6 +165,21 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     cancel: form(),
   },
   'refused-blocked': { view: 'refused', status: 403, reason: 'blocked', email: 'ada@example.com' },
+  'unavailable-reload': { view: 'unavailable', status: 503, retry: 'reload', reference: 'r3f3r3nc3', wayOn },
+  'unavailable-form': {
+    view: 'unavailable',
+    status: 503,
+    retry: {
+      action: '/stay',
+      fields: [
+        { name: 'csrf', value: 'csrf-of-this-form' },
+        { name: 'email', value: HOSTILE },
+      ],
+    },
+    reference: 'r3f3r3nc3',
+  },
+  'unavailable-url': { view: 'unavailable', status: 503, retry: { url: '/stay' }, reference: 'r3f3r3nc3' },
+  'unavailable-back': { view: 'unavailable', status: 503, retry: 'back', reference: 'r3f3r3nc3' },
   error: error('interaction_missing', 400),
   'error-unknown': error('<b>no_such_code</b>', 500),
 };
@@ -187,5 +202,6 @@ export const SAMPLE_OF_VIEW: Readonly<Record<ViewName, keyof typeof SAMPLES>> = 
   reported: 'reported',
   finished: 'finished',
   refused: 'refused-closed',
+  unavailable: 'unavailable-reload',
   error: 'error',
 };

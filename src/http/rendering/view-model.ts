@@ -116,6 +116,8 @@ export function viewModel(page: Page): ViewModel {
       return { ...page, heading: 'finished.heading', mark: 'done', wayOn: wayOnOf(page.wayOn) };
     case 'refused':
       return { ...page, ...refused(page.reason), cancel: page.cancel ?? null };
+    case 'unavailable':
+      return unavailable(page);
     case 'error': {
       const { heading, text } = errorTextOf(page.code);
       return { ...page, heading, text, mark: 'warning', wayOn: wayOnOf(page.wayOn) };
@@ -210,6 +212,22 @@ function refused(reason: PageOf<'refused'>['reason']): { heading: TextKey; text:
   return reason === 'blocked'
     ? { heading: 'refused.blocked_heading', text: 'refused.blocked', mark: 'warning' }
     : { heading: 'refused.sign_up_closed_heading', text: 'refused.sign_up_closed', mark: 'warning' };
+}
+
+function unavailable(page: PageOf<'unavailable'>): ViewModel {
+  const { retry } = page;
+  const form = typeof retry === 'object' && 'fields' in retry ? retry : undefined;
+  // An empty reference is the address of the page itself.
+  const url = retry === 'reload' ? '' : typeof retry === 'object' && 'url' in retry ? retry.url : null;
+  return {
+    ...page,
+    heading: 'unavailable.heading',
+    mark: 'wait',
+    lead: textKey(form ? 'unavailable.form' : url === null ? 'unavailable.back' : 'unavailable.reload'),
+    form: form ? { ...form, action: checkedUrl(form.action) } : null,
+    again: url === null ? null : { url: url === '' ? '' : checkedUrl(url) },
+    wayOn: wayOnOf(page.wayOn),
+  };
 }
 
 const textKey = (key: TextKey): TextKey => key;

@@ -86,3 +86,11 @@ export function maskedAddress(address: string): string {
   const at = address.lastIndexOf('@');
   return `${address.slice(0, 1)}…${address.slice(at)}`;
 }
+
+/** Whatever becomes of this form, it can be sent again as it is. Only for one whose token has been checked. */
+export function keepForm(ctx: Koa.Context, fields: Readonly<Record<string, string>>): void {
+  infoOf(ctx.req).form = {
+    action: `${appOf(ctx).path}${ctx.path}`,
+    fields: Object.entries(fields).map(([name, value]) => ({ name, value })),
+  };
+}

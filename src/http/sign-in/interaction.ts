@@ -22,6 +22,7 @@ import {
   engineOf,
   formFor,
   interactionPath,
+  keepForm,
   type SignInServices,
   show,
 } from './context.ts';
@@ -55,6 +56,7 @@ export async function interactionPost(
 ): Promise<void> {
   const body = await readForm(ctx.req);
   if (!services.csrf.isGenuine(ctx, appOf(ctx), body.csrf)) return stale(ctx, path, services);
+  keepForm(ctx, body);
   const request = await openRequest(ctx, path, body, services);
   if (!request) return;
   const step = path.step ?? '';

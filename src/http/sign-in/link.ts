@@ -14,6 +14,7 @@ import {
   clientFactsOf,
   formFor,
   interactionPath,
+  keepForm,
   type SignInServices,
   show,
 } from './context.ts';
@@ -44,6 +45,7 @@ export async function linkPost(
 ): Promise<void> {
   const body = await readForm(ctx.req);
   if (!services.csrf.isGenuine(ctx, appOf(ctx), body.csrf)) throw new PosternError('csrf');
+  keepForm(ctx, body);
   await answer(ctx, await linkRequest(ctx, linkId, body, services), step, 'POST', services);
 }
 
