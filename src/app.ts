@@ -31,10 +31,12 @@ import type { Transport } from './mail/transport.ts';
 import { type CaptureTransport, createCaptureTransport } from './mail/transports/capture.ts';
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
+import { Epoch } from './oidc/epoch.ts';
 import type { EngineEvent } from './oidc/families.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
 import { guarded } from './store/guarded.ts';
+import { assertWhole } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/port.ts';
 
@@ -80,6 +82,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   const log = overrides.log ?? silentLog;
   const store = guarded(overrides.store ?? openStore(config.storeUrl, { log }));
   await store.prepare();
+  await assertWhole(store, clock.now());
   const keyring = new Keyring(config.secrets);
   const apps = await loadApps(config, { store, clock });
   const audit = createAudit({ store, clock });
@@ -121,6 +124,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     keyring,
     clock,
     log,
+    epoch: new Epoch(store, clock),
     findUser: (app, id) => accounts.findById(app.id, id),
     onEvent: async (app, event) => {
       await record(audit, app, event);

@@ -6,6 +6,11 @@ import { configSchema } from './config-schema.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
 import { clientSecret, secret } from './secret.ts';
+import { storeBackup } from './store-backup.ts';
+import { storeCheck } from './store-check.ts';
+import { storeEpoch } from './store-epoch.ts';
+import { storeMigrate } from './store-migrate.ts';
+import { storeRestore } from './store-restore.ts';
 
 export const COMMANDS: readonly Command[] = [
   configCheck,
@@ -15,6 +20,11 @@ export const COMMANDS: readonly Command[] = [
   clientSecret,
   keysList,
   keysRotate,
+  storeCheck,
+  storeMigrate,
+  storeBackup,
+  storeRestore,
+  storeEpoch,
 ];
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {

@@ -10,6 +10,7 @@ import type { Clock } from '../core/clock.ts';
 import { hashOf } from '../core/hash.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { type Artifact, type ArtifactDraft, type JsonObject, type Store, TOMBSTONE } from '../store/port.ts';
+import type { Epoch } from './epoch.ts';
 
 /** Ids that are no bearer secrets: they appear in other rows as references. */
 const PLAIN_ID = new Set(['Grant', 'Client']);
@@ -22,10 +23,14 @@ const INSERT_ONLY = new Set(['RefreshToken', 'AuthorizationCode', 'AccessToken',
 /** `destroy` leaves a tombstone that no late `save` brings back to life. */
 const ENTOMBED = new Set(['Grant', 'Interaction', 'Session']);
 
+/** What restoring a backup must not bring back does not end what was registered. */
+const OUTLIVES_EPOCH = new Set(['Client']);
+
 export interface AdapterDeps {
   readonly store: Store;
   readonly keyring: Keyring;
   readonly clock: Clock;
+  readonly epoch: Epoch;
   /** Told after the one destroy that ended an interaction. */
   onInteractionEnded(uid: string): Promise<void>;
 }
@@ -61,7 +66,7 @@ export class Adapter {
 
   async find(id: string): Promise<AdapterPayload | undefined> {
     const row = await this.row(id);
-    return row && this.#payload(row, id);
+    return row && this.#valid(this.#payload(row, id));
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -73,7 +78,13 @@ export class Adapter {
       this.#deps.clock.now(),
     );
     const live = rows.find((row) => row.marks[TOMBSTONE] === undefined);
-    return live && this.#payload(live);
+    return live && this.#valid(this.#payload(live));
+  }
+
+  /** Nothing that was issued before the revocation epoch is found again (RL-23, OA-23). */
+  async #valid(payload: AdapterPayload | undefined): Promise<AdapterPayload | undefined> {
+    if (payload === undefined || OUTLIVES_EPOCH.has(this.#model)) return payload;
+    return (await this.#deps.epoch.isBefore(payload.iat)) ? undefined : payload;
   }
 
   /** Device flow is off (features.ts): no user code was ever given out. */

@@ -13,6 +13,7 @@ import { type Store, StoreUnavailable, TOMBSTONE } from '../store/port.ts';
 import { Adapter } from './adapter.ts';
 import { configuration, hostOf } from './configuration.ts';
 import { Consents } from './consent.ts';
+import type { Epoch } from './epoch.ts';
 import { type EngineEvent, Families } from './families.ts';
 import type { KeyView } from './keys.ts';
 import { installModels } from './models.ts';
@@ -29,6 +30,7 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly pages: EnginePages;
+  readonly epoch: Epoch;
   findUser(app: App, id: string): Promise<EngineUser | undefined>;
   onEvent(app: App, event: EngineEvent): Promise<void>;
   /** Never rejects: the interaction has ended, whatever becomes of its challenges. */

@@ -74,3 +74,16 @@ function createFile(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   closeSync(openSync(file, 'a', 0o600));
 }
+
+/**
+ * Takes the file for this connection alone until it is closed; throws SQLite's busy error when another has it open. Every
+ * connection in WAL mode holds a shared lock as long as it lives, so an exclusive one proves that there is none.
+ */
+export function lockFile(db: DatabaseSync): void {
+  db.exec('PRAGMA busy_timeout = 0');
+  db.exec('PRAGMA locking_mode = EXCLUSIVE');
+  // Leaving WAL for a moment asks for the lock at once, also on a connection that has read before.
+  db.exec('PRAGMA journal_mode = DELETE');
+  db.exec('PRAGMA journal_mode = WAL');
+  db.exec('BEGIN EXCLUSIVE; COMMIT');
+}

@@ -6,7 +6,7 @@
  * and only the small index is hit at random (14 KB). For the same reason other indexes are partial: a row pays only
  * for the columns it has.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 
 /** Raised only by a change that older code would get wrong; a new table, column or index is none. */
 export const SCHEMA_VERSION = 1;
@@ -74,6 +74,28 @@ export function assertOurs(db: DatabaseSync, file: string): void {
     );
   }
 }
+
+/** Names of all tables and indexes, and of those that this file lacks. */
+export function missingParts(db: DatabaseSync): {
+  readonly all: number;
+  readonly missing: readonly string[];
+} {
+  const sample = new DatabaseSync(':memory:', { returnArrays: true });
+  try {
+    createTables(sample);
+    const wanted = partsOf(sample);
+    const found = new Set(partsOf(db));
+    return { all: wanted.length, missing: wanted.filter((name) => !found.has(name)) };
+  } finally {
+    sample.close();
+  }
+}
+
+const partsOf = (db: DatabaseSync): readonly string[] =>
+  db
+    .prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name")
+    .all()
+    .map((row) => String(Object.values(row)[0]));
 
 /** Makes what is missing, in one transaction, so that a crash leaves all of it or nothing. */
 export function createTables(db: DatabaseSync): void {

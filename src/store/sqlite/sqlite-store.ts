@@ -3,10 +3,11 @@
  * (writer.ts, writer-thread.ts), reads stay on the main thread (reader.ts). Several processes of one machine may share
  * the file; several machines may not: that is what the other backend is for.
  */
-import type { Log } from '../../lib/log.ts';
+import { type Log, silentLog } from '../../lib/log.ts';
 import { type Store, StoreUnavailable, SYSTEM } from '../port.ts';
 import { SqliteArtifacts } from './artifacts.ts';
 import { SqliteCounters } from './counters.ts';
+import { HighWater } from './high-water.ts';
 import { SqliteOneTime } from './one-time.ts';
 import { Reader } from './reader.ts';
 import { SqliteRecords } from './records.ts';
@@ -19,6 +20,8 @@ export interface SqliteOptions {
   readonly maxPages?: number | undefined;
   /** How long a write waits for the lock of other processes before StoreUnavailable; default 10 s. */
   readonly giveUpAfterMs?: number | undefined;
+  /** Whether a file that is older than its mark may be opened, which also lifts it above the mark (high-water.ts). */
+  readonly mayBeOlder?: boolean | undefined;
 }
 
 export class SqliteStore implements Store {
@@ -28,12 +31,14 @@ export class SqliteStore implements Store {
   readonly counters: SqliteCounters;
   readonly #file: string;
   readonly #writer: Writer;
+  readonly #highWater: HighWater;
+  readonly #mayBeOlder: boolean;
   #reader: Reader | undefined;
   #isClosed = false;
 
   /** @param file absolute path; it and its directory are made by `prepare` */
   constructor(file: string, options: SqliteOptions = {}) {
-    const { log, maxPages, giveUpAfterMs } = options;
+    const { log, maxPages, giveUpAfterMs, mayBeOlder = false } = options;
     this.#file = file;
     this.#writer = new Writer({ file, maxPages }, { log, giveUpAfterMs });
     const reader = (): Reader => this.#open();
@@ -41,12 +46,15 @@ export class SqliteStore implements Store {
     this.oneTime = new SqliteOneTime(this.#writer, reader);
     this.artifacts = new SqliteArtifacts(this.#writer, reader);
     this.counters = new SqliteCounters(this.#writer, reader);
+    this.#mayBeOlder = mayBeOlder;
+    this.#highWater = new HighWater(file, this.records, log ?? silentLog);
   }
 
   /** The writer opens the file first: it alone makes tables and may meet locks while doing so. */
   async prepare(): Promise<void> {
     await this.#writer.run('probe');
     this.#open();
+    await (this.#mayBeOlder ? this.#highWater.accept() : this.#highWater.check());
   }
 
   async ping(): Promise<void> {
@@ -55,6 +63,7 @@ export class SqliteStore implements Store {
   }
 
   async sweep(now: number, limit: number): Promise<number> {
+    await this.#highWater.rise(now);
     return this.#writer.run('sweep', now, limit);
   }
 
