@@ -258,8 +258,8 @@ async function devRouters(
 
 function record(audit: Audit, app: App, { type, grantId, clientId, userId }: EngineEvent): Promise<string> {
   const subject = { clientId, userId: asUserId(userId) };
-  return type === 'sign_out'
-    ? audit.record(app.id, { ...subject, type: 'grant.revoked', grant: grantId, reason: 'sign_out' })
+  return type === 'sign_out' || type === 'client' || type === 'operator'
+    ? audit.record(app.id, { ...subject, type: 'grant.revoked', grant: grantId, reason: type })
     : audit.record(app.id, { ...subject, type, grant: grantId });
 }
 

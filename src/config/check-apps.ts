@@ -3,6 +3,7 @@
  * that leaves the house, and the rules of `check-clients.ts`.
  */
 import { checkAddresses, checkClient } from './check-clients.ts';
+import { checkResources } from './check-resources.ts';
 import { client } from './client-schema.ts';
 import { type Fault, filePath } from './fault.ts';
 import { plainHttpFault, type Surroundings } from './redirect-uri.ts';
@@ -24,10 +25,14 @@ export function checkApps(
 ): Fault[] {
   const apps = entriesOf(raw);
   return [
-    ...apps.flatMap(([slug, app]) => [
-      ...checkMail(slug, parsed ? parsed[slug] : appSchema.safeParse(app).data, surroundings),
-      ...checkClients(slug, app, parsed?.[slug], surroundings),
-    ]),
+    ...apps.flatMap(([slug, app]) => {
+      const known = parsed ? parsed[slug] : appSchema.safeParse(app).data;
+      return [
+        ...checkMail(slug, known, surroundings),
+        ...checkClients(slug, app, parsed?.[slug], surroundings),
+        ...(known ? checkResources(slug, known, surroundings) : []),
+      ];
+    }),
     ...checkIssuers(apps, surroundings),
   ];
 }

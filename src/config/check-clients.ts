@@ -9,6 +9,7 @@ type Path = readonly PropertyKey[];
 export function checkClient(client: ClientSettings, path: Path, surroundings: Surroundings): Fault[] {
   return [
     ...checkSecret(client, path, surroundings),
+    ...checkRotation(client, path),
     ...checkAddresses(client, path, surroundings),
     ...checkLinks(client, path, surroundings),
   ];
@@ -67,6 +68,14 @@ function checkSecret(client: ClientSettings, path: Path, surroundings: Surroundi
         ),
       ]
     : [];
+}
+
+/** RFC 9700 §4.14.2, RFC 9449 §5: what a public client holds is rotated, or bound to a key. */
+function checkRotation(client: ClientSettings, path: Path): Fault[] {
+  if (client.refresh_token_rotation || client.token_endpoint_auth_method !== 'none') return [];
+  const message =
+    'a public client must rotate its refresh tokens (RFC 9700 §4.14.2): only a client that authenticates may do without';
+  return [{ path: filePath([...path, 'refresh_token_rotation']), message }];
 }
 
 function checkUris(

@@ -1,7 +1,7 @@
 /**
  * One client in the configuration file: metadata by its registered names (RFC 7591 §2, OpenID Connect Registration §2)
- * and Postern's own `first_party`, `finish_in` and `allowed_origins`. Every name is listed: one that nothing honours
- * is a fault, not a silent promise. What needs the whole file or the environment is checked in `check-clients.ts`.
+ * and Postern's own, which stand last. Every name is listed: one that nothing honours is a fault, not a silent promise.
+ * What needs the whole file or the environment is checked in `check-clients.ts`.
  */
 import { z } from 'zod';
 import { parseEmailAddress } from '../core/email-address.ts';
@@ -38,7 +38,9 @@ export const client = z
       .string()
       .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'scopes separated by one space')
       .optional()
-      .describe('Scopes the client may ask for, separated by a space; default: all.'),
+      .describe(
+        'Scopes the client may ask for, those of resources too, separated by a space; default: all. `openid` is always among them.',
+      ),
     client_uri: webUrl().optional().describe('Home page of the client: the way back from a page of Postern.'),
     initiate_login_uri: urlOf(['https:'], 'must be an https:// URL (OpenID Connect Registration §2)')
       .optional()
@@ -88,6 +90,18 @@ export const client = z
       .enum(['auto', 'waiting', 'link'])
       .optional()
       .describe('Which tab returns to the client (default: `waiting` for native clients, else `auto`).'),
+    refresh_tokens: z
+      .enum(['always', 'offline_access'])
+      .default('always')
+      .describe(
+        'When a client with the grant type gets one: at every sign-in, or only if the scope `offline_access` was granted, which needs `prompt=consent` (OpenID Connect Core §11).',
+      ),
+    refresh_token_rotation: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether each refresh gives a new refresh token (OA-20). `false` is for confidential clients only, such as those of FAPI 2.0: the token stays the same, and its idle life begins anew with each use.',
+      ),
     allowed_origins: z
       .array(z.string().max(300))
       .max(50)

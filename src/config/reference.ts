@@ -85,8 +85,16 @@ function rowsOf(node: Node, prefix: string): Row[] {
   return [...named, ...open, ...(node.anyOf ?? []).flatMap((form) => rowsOf(form, prefix))];
 }
 
+/** What stands for a key that the operator chooses, by the mapping it is in. */
+const FREE_KEYS: Readonly<Record<string, string>> = {
+  apps: '<slug>',
+  clients: '<client_id>',
+  resources: '<identifier>',
+  scopes: '<scope>',
+};
+
 function openRows(node: Node, prefix: string): Row[] {
-  const path = `${prefix}.${prefix === 'apps' ? '<slug>' : '<client_id>'}`;
+  const path = `${prefix}.${FREE_KEYS[prefix.split('.').at(-1) ?? ''] ?? '<key>'}`;
   return [{ path, node, isRequired: false }, ...rowsOf(node, path)];
 }
 

@@ -16,6 +16,7 @@ import {
   urlOf,
   webUrl,
 } from './fields.ts';
+import { resource, resourceIdentifier } from './resource-schema.ts';
 
 /** First and last character a letter or digit: a slug is a path segment and never needs escaping (MT-02, MT-03). */
 export const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -194,6 +195,10 @@ const app = z
       .record(clientId, client)
       .default({})
       .describe('Web sites, apps and tools that send people here, each under its `client_id`.'),
+    resources: z
+      .record(resourceIdentifier, resource)
+      .default({})
+      .describe('APIs that take access tokens of this app (RFC 8707), each under its identifier.'),
   })
   .describe('One product: its own issuer, users, keys, brand, mail, methods and limits.');
 

@@ -143,7 +143,8 @@ export type Page =
       /** Host of the redirect URI: what can be verified of a client (OA-49). */
       readonly clientHost: string;
       readonly email: string;
-      readonly scopes: readonly string[];
+      /** `text` is the operator's own sentence, for the scopes of resources. */
+      readonly scopes: readonly { readonly name: string; readonly text?: string | undefined }[];
     }
   | {
       readonly view: 'logout';

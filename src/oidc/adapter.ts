@@ -117,6 +117,23 @@ export class Adapter {
     await this.#deps.store.artifacts.removeBy(this.#app.id, this.#model, 'grantId', grantId);
   }
 
+  /**
+   * Moves the end of a row's life. Writes what was read before: for rows whose payload never changes otherwise. Marks stay,
+   * and a row that was removed meanwhile is of no use without its Grant.
+   */
+  async extend(id: string, exp: number): Promise<void> {
+    const row = await this.row(id);
+    if (!row) return;
+    const now = this.#deps.clock.now();
+    const data = { ...row.data, exp };
+    await this.#deps.store.artifacts.upsert(
+      this.#app.id,
+      this.#model,
+      { ...row, data, expiresAt: exp * 1000 },
+      now,
+    );
+  }
+
   /** Compare-and-set of one mark; for exactly one caller `won` is true. */
   mark(id: string, name: string, value: JsonObject): Promise<MarkResult> {
     return this.#deps.store.artifacts.mark(

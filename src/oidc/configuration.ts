@@ -8,9 +8,20 @@ import { engineClients, OWN_CLIENT_KEYS } from './clients.ts';
 import type { Consents } from './consent.ts';
 import { CookieSignatures } from './cookie-signatures.ts';
 import type { EngineUser } from './engine.ts';
+import type { Families } from './families.ts';
 import { features } from './features.ts';
+import { introspectionPolicy } from './introspection.ts';
 import type { SigningKey } from './keys.ts';
 import type { EnginePages } from './pages.ts';
+import type { RefreshTokenInUse } from './refresh-token.ts';
+import {
+  askedScopes,
+  grantResourceScopes,
+  OIDC_SCOPES,
+  personClaims,
+  resourceIndicators,
+} from './resources.ts';
+import { revocationPolicy } from './revocation.ts';
 
 /** Seconds in the engine, milliseconds with us. */
 const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
@@ -30,6 +41,7 @@ export interface ConfigurationDeps {
   readonly clock: Clock;
   readonly keys: readonly SigningKey[];
   readonly consents: Consents;
+  readonly families: Families;
   readonly pages: EnginePages;
   findUser(app: App, id: string): Promise<EngineUser | undefined>;
   // biome-ignore lint/suspicious/noExplicitAny: the engine takes any class with the adapter's methods
@@ -44,7 +56,7 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     clients: engineClients(app),
     jwks: { keys: [...deps.keys] },
     acrValues: [EMAIL_LOGIN.acr],
-    scopes: ['openid', 'offline_access', 'email'],
+    scopes: [...OIDC_SCOPES],
     // How somebody signed in is told to every client: `acr` and `amr` say exactly that (AC-20).
     claims: {
       openid: ['sub', 'acr', 'amr', 'auth_time'],
@@ -74,6 +86,9 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     features: features({
       logoutSource: (ctx) => pages.logout(ctx, app),
       postLogoutSuccessSource: (ctx) => pages.loggedOut(ctx, app),
+      resourceIndicators: resourceIndicators(app),
+      mayIntrospect: introspectionPolicy(app, deps),
+      revoke: revocationPolicy(deps.families),
     }),
     renderError: (ctx, out, error) => pages.error(ctx, app, out, error),
     interactions: {
@@ -92,18 +107,26 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     loadExistingGrant: (ctx) => newGrant(ctx, app, deps.consents),
     // Families are ended with their session by our own Session model, which also knows earlier grants of it.
     expiresWithSession: async () => false,
-    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-    rotateRefreshToken: true,
+    extraTokenClaims: (ctx, token) => personClaims(ctx, token),
+    issueRefreshToken: async (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') &&
+      (policyOf(client).refresh_tokens !== 'offline_access' || source.scopes.has('offline_access')),
+    rotateRefreshToken: async ({ oidc: { client, entities } }) => {
+      const inUse = entities.RefreshToken as unknown as RefreshTokenInUse; // our own model
+      return inUse.rotates(client === undefined || policyOf(client).refresh_token_rotation !== false);
+    },
     revokeGrantPolicy: () => true,
     routes: {
       authorization: '/auth',
       end_session: '/session/end',
+      introspection: '/introspect',
       jwks: '/jwks',
+      revocation: '/revoke',
       token: '/token',
       userinfo: '/me',
     },
     ttl: {
-      AccessToken: seconds(lifetimes.access_token),
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? seconds(lifetimes.access_token),
       AuthorizationCode: CODE_TTL_S,
       Grant: seconds(lifetimes.refresh_token_absolute) + INTERACTION_TTL_S,
       IdToken: seconds(lifetimes.id_token),
@@ -127,6 +150,10 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     },
   };
 }
+
+/** Extra metadata, checked by the schema; a client that says nothing has the defaults. */
+const policyOf = (client: object) =>
+  client as { readonly refresh_tokens?: unknown; readonly refresh_token_rotation?: unknown };
 
 function originsOf(client: object): readonly string[] {
   const { allowed_origins: origins } = client as { allowed_origins?: unknown }; // extra metadata, checked by the schema
@@ -203,15 +230,15 @@ function isAttended(ctx: KoaContextWithOIDC): boolean {
 async function newGrant(ctx: KoaContextWithOIDC, app: App, consents: Consents) {
   const { provider, session, client, account, params } = ctx.oidc;
   if (!session || !client || !account) return undefined;
-  const requested = String(params?.scope ?? '')
-    .split(' ')
-    .filter(Boolean);
+  const requested = askedScopes(app, params ?? {});
   const isFirstParty = (client as { first_party?: unknown }).first_party !== false; // extra metadata
   const granted = isFirstParty
     ? requested
     : await consents.granted(app.id, account.accountId, client.clientId, hostOf(params?.redirect_uri));
   const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
-  grant.addOIDCScope(requested.filter((scope) => granted.includes(scope)).join(' '));
+  const isGranted = (scope: string): boolean => granted.includes(scope);
+  grant.addOIDCScope(OIDC_SCOPES.filter((scope) => requested.includes(scope) && isGranted(scope)).join(' '));
+  grantResourceScopes(ctx, grant, isGranted);
   return Object.assign(grant, {
     jti: randomToken(32),
     sessionUid: session.uid,

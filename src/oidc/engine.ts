@@ -18,6 +18,7 @@ import { type EngineEvent, Families } from './families.ts';
 import type { KeyView } from './keys.ts';
 import { installModels } from './models.ts';
 import type { EngineContext, EnginePages } from './pages.ts';
+import { askedScopes } from './resources.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
 
 export interface EngineUser {
@@ -96,10 +97,11 @@ export class Engine {
     const consents = new Consents(deps.store, deps.clock);
     const onInteractionEnded = (uid: string) => deps.onInteractionEnded(app, uid);
     const adapter = (model: string) => new Adapter(model, app, { ...deps, onInteractionEnded });
-    const provider = new Provider(app.issuer, configuration(app, { ...deps, keys, consents, adapter }));
+    const families = new Families(app, { ...deps, emit: (event) => deps.onEvent(app, event) });
+    const settings = configuration(app, { ...deps, keys, consents, adapter, families });
+    const provider = new Provider(app.issuer, settings);
     provider.silent = true; // Koa would print faults with their messages; `logFaults` tells them
     provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
-    const families = new Families(provider, (event) => deps.onEvent(app, event));
     const askingBrowser = (ctx: EngineContext) => deps.askingBrowser(ctx, app);
     installModels(provider, { ...deps, app, families, askingBrowser });
     pinUrls(provider);
@@ -158,9 +160,7 @@ export class Engine {
       prompt: prompt.name === 'consent' ? 'consent' : 'login',
       clientId: String(params.client_id),
       redirectHost: hostOf(params.redirect_uri),
-      scopes: String(params.scope ?? '')
-        .split(' ')
-        .filter(Boolean),
+      scopes: askedScopes(this.app, params),
       loginHint: textOf(params.login_hint),
       uiLocales: textOf(params.ui_locales),
       accountId: interaction.session?.accountId,
@@ -260,6 +260,8 @@ function logFaults(provider: Provider, app: App, { log, pages }: EngineDeps): vo
   provider.on('authorization.error', refused('authorization'));
   provider.on('grant.error', refused('token'));
   provider.on('userinfo.error', refused('userinfo'));
+  provider.on('introspection.error', refused('introspection'));
+  provider.on('revocation.error', refused('revocation'));
   provider.on('end_session.error', refused('end_session'));
 }
 

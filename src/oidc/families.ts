@@ -1,10 +1,13 @@
 /**
- * Grants and the token families that hang on them. Every use of a token needs its Grant, so one compare-and-set on the
- * Grant row kills all of them at once; removing the rows is cleanup. Client and reason stand in that same write.
+ * Grants and the token families that hang on them: one for each authorization. Every use of a token needs its Grant, so
+ * one compare-and-set on the Grant row kills all of them at once; removing the rows is cleanup. Client and reason stand in
+ * that same write.
+ *
+ * Works on the rows alone, so that a command can end a family while servers run.
  */
-import type { Provider } from 'oidc-provider';
-import { TOMBSTONE } from '../store/port.ts';
-import type { Adapter } from './adapter.ts';
+import type { App } from '../apps/apps.ts';
+import { type Clock, SECOND } from '../core/clock.ts';
+import { type Artifact, type Store, TOMBSTONE } from '../store/port.ts';
 
 export interface Family {
   readonly grantId: string;
@@ -12,53 +15,175 @@ export interface Family {
   readonly userId: string;
 }
 
-export type RevocationReason = 'token.refresh_reuse_detected' | 'token.code_reuse_detected' | 'sign_out';
+export type RevocationReason =
+  | 'token.refresh_reuse_detected'
+  | 'token.code_reuse_detected'
+  | 'sign_out'
+  /** Asked for at the revocation endpoint (RFC 7009). */
+  | 'client'
+  | 'operator';
 
 /** What the engine tells the audit log; never a token. */
 export type EngineEvent = Family & { readonly type: RevocationReason | 'token.refresh_replayed' };
 
-export class Families {
-  readonly #provider: Provider;
-  readonly #emit: (event: EngineEvent) => Promise<void>;
+/** One login of a user at a client, as people and operators may see it: nothing here signs anybody in. */
+export interface FamilyView extends Family {
+  /** ms */
+  readonly createdAt: number;
+  /** When tokens were last given for it, ms; JWT access tokens count by the refresh that gave them. */
+  readonly lastUsedAt: number;
+  /** When it ends by itself, unless used again, ms. */
+  readonly expiresAt: number;
+  readonly scopes: readonly string[];
+  /** Goes on after the person signed out (`offline_access`). */
+  readonly isOffline: boolean;
+  readonly session: string | undefined;
+}
 
-  constructor(provider: Provider, emit: (event: EngineEvent) => Promise<void>) {
-    this.#provider = provider;
-    this.#emit = emit;
+export interface FamilyQuery {
+  readonly userId?: string;
+  readonly clientId?: string;
+  readonly session?: string;
+  /** Id of the last Grant already seen. */
+  readonly after?: string;
+  /** 1 to 1000 Grants are looked at. */
+  readonly limit: number;
+}
+
+export interface FamilyPage {
+  readonly families: readonly FamilyView[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+export interface FamiliesDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly emit: (event: EngineEvent) => Promise<void>;
+}
+
+/** Rows that hang on a Grant. */
+const MEMBERS = ['RefreshToken', 'AccessToken', 'AuthorizationCode'] as const;
+const MAX_PAGE = 1000;
+
+export class Families {
+  readonly #app: App['id'];
+  readonly #deps: FamiliesDeps;
+
+  constructor(app: Pick<App, 'id'>, deps: FamiliesDeps) {
+    this.#app = app.id;
+    this.#deps = deps;
   }
 
-  /** Ends one family. The event is raised by the one caller that ended it. */
-  async revoke(family: Family, reason: RevocationReason): Promise<void> {
-    const { clientId, userId } = family;
-    const { won } = await this.#grants.entomb(family.grantId, { reason, clientId, userId });
-    if (won) await this.#emit({ ...family, type: reason });
-    const models = [
-      this.#provider.RefreshToken,
-      this.#provider.AccessToken,
-      this.#provider.AuthorizationCode,
-    ];
-    await Promise.all(models.map((model) => model.revokeByGrantId(family.grantId)));
+  /** Ends one family; false when it had ended before. The event is raised by the one caller that ended it. */
+  async revoke(family: Family, reason: RevocationReason): Promise<boolean> {
+    const { store, clock, emit } = this.#deps;
+    const { grantId, clientId, userId } = family;
+    const now = clock.now();
+    const why = { reason, clientId, userId, at: now };
+    const { won } = await store.artifacts.mark(this.#app, 'Grant', grantId, TOMBSTONE, why, now);
+    if (won) await emit({ ...family, type: reason });
+    await Promise.all(MEMBERS.map((model) => store.artifacts.removeBy(this.#app, model, 'grantId', grantId)));
+    return won;
   }
 
   /** Ends what was given in one session, except what was asked for beyond it (`offline_access`). */
   async revokeOfSession(uid: string): Promise<void> {
-    const rows = await this.#grants.rowsByUid(uid);
-    const bound = rows.filter((row) => row.marks[TOMBSTONE] === undefined && row.data.isOffline !== true);
-    await Promise.all(
-      bound.map((row) =>
-        this.revoke(
-          { grantId: row.id, clientId: row.clientId ?? '', userId: row.accountId ?? '' },
-          'sign_out',
-        ),
-      ),
-    );
+    const grants = await this.#grants({ session: uid });
+    const bound = grants.filter((row) => row.data.isOffline !== true);
+    await Promise.all(bound.map((row) => this.revoke(familyOf(row), 'sign_out')));
   }
 
   /** The same successor was given out again within the grace window. */
   async replayed(family: Family): Promise<void> {
-    await this.#emit({ ...family, type: 'token.refresh_replayed' });
+    await this.#deps.emit({ ...family, type: 'token.refresh_replayed' });
   }
 
-  get #grants(): Adapter {
-    return this.#provider.Grant.adapter as unknown as Adapter; // made by our own factory in provider.ts
+  /** One family that is not over; undefined when it is, or never was. */
+  async find(grantId: string): Promise<FamilyView | undefined> {
+    const { store, clock } = this.#deps;
+    const row = await store.artifacts.find(this.#app, 'Grant', grantId, clock.now());
+    return row && row.marks[TOMBSTONE] === undefined ? this.#view(row) : undefined;
   }
+
+  /** Living families of a user, a client or a session, in the order of their ids. */
+  async list(query: FamilyQuery): Promise<FamilyPage> {
+    const limit = Math.max(1, Math.min(query.limit, MAX_PAGE));
+    const all = (await this.#grants(query))
+      .filter(({ id }) => query.after === undefined || id > query.after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const rows = all.slice(0, limit);
+    const views = await Promise.all(rows.map((row) => this.#view(row)));
+    return {
+      families: views.filter((view) => view !== undefined),
+      next: all.length > limit ? rows.at(-1)?.id : undefined,
+    };
+  }
+
+  /** Grants of the narrowest of what is asked, without those that ended. */
+  async #grants({ userId, clientId, session }: Omit<FamilyQuery, 'limit'>): Promise<readonly Artifact[]> {
+    const { store, clock } = this.#deps;
+    const by = (index: 'uid' | 'accountId' | 'clientId', value: string) =>
+      store.artifacts.findBy(this.#app, 'Grant', index, value, clock.now());
+    const rows =
+      session !== undefined
+        ? await by('uid', session)
+        : userId !== undefined
+          ? await by('accountId', userId)
+          : clientId !== undefined
+            ? await by('clientId', clientId)
+            : [];
+    return rows.filter(
+      (row) =>
+        row.marks[TOMBSTONE] === undefined &&
+        (userId === undefined || row.accountId === userId) &&
+        (clientId === undefined || row.clientId === clientId),
+    );
+  }
+
+  /** Undefined when no token of it is left: a Grant outlives them by a little. */
+  async #view(row: Artifact): Promise<FamilyView | undefined> {
+    const { store, clock } = this.#deps;
+    const members = await Promise.all(
+      MEMBERS.map((model) => store.artifacts.findBy(this.#app, model, 'grantId', row.id, clock.now())),
+    );
+    const tokens = members.flat();
+    const live = tokens.filter(({ marks }) => marks.consumed === undefined);
+    if (live.length === 0) return undefined;
+    const createdAt = Number(row.data.iat) * SECOND;
+    const seen = tokens.flatMap(({ data, marks }) => [
+      Number(data.iat) * SECOND,
+      Number(marks.used?.at ?? 0),
+      Number(marks.consumed?.at ?? 0),
+    ]);
+    const ends = live.map(({ expiresAt }) => expiresAt ?? 0);
+    return {
+      ...familyOf(row),
+      createdAt,
+      lastUsedAt: Math.max(createdAt, ...seen),
+      expiresAt: Math.max(...ends),
+      scopes: scopesOf(row),
+      isOffline: row.data.isOffline === true,
+      session: row.uid,
+    };
+  }
+}
+
+const familyOf = (grant: Artifact): Family => ({
+  grantId: grant.id,
+  clientId: grant.clientId ?? '',
+  userId: grant.accountId ?? '',
+});
+
+/** OIDC scopes as they are, those of a resource with its identifier behind them. */
+function scopesOf({ data }: Artifact): readonly string[] {
+  // Written by the engine's Grant model; JSON by contract.
+  const { openid, resources } = data as { openid?: { scope?: string }; resources?: Record<string, string> };
+  const split = (scope: string | undefined): string[] => scope?.split(' ').filter(Boolean) ?? [];
+  return [
+    ...split(openid?.scope),
+    ...Object.entries(resources ?? {}).flatMap(([resource, scope]) =>
+      split(scope).map((name) => `${name} ${resource}`),
+    ),
+  ];
 }

@@ -10,9 +10,21 @@ type Features = NonNullable<Configuration['features']>;
 type EveryFeature = Features &
   Record<string, { readonly enabled: boolean; readonly [option: string]: unknown }>;
 
-export function features(
-  pages: Pick<NonNullable<Features['rpInitiatedLogout']>, 'logoutSource' | 'postLogoutSuccessSource'>,
-): Features {
+type Policy<Name extends 'introspection' | 'revocation'> = NonNullable<
+  NonNullable<Features[Name]>['allowedPolicy']
+>;
+
+/** The parts of features that differ from app to app. */
+export type FeatureOptions = Pick<
+  NonNullable<Features['rpInitiatedLogout']>,
+  'logoutSource' | 'postLogoutSuccessSource'
+> & {
+  readonly resourceIndicators: object;
+  readonly mayIntrospect: Policy<'introspection'>;
+  readonly revoke: Policy<'revocation'>;
+};
+
+export function features({ resourceIndicators, mayIntrospect, revoke, ...pages }: FeatureOptions): Features {
   const all: EveryFeature = {
     /** Client attestation is an early draft. */
     attestClientAuth: { enabled: false },
@@ -38,8 +50,8 @@ export function features(
     externalSigningSupport: { enabled: false },
     /** A profile of options that are off here. */
     fapi: { enabled: false },
-    /** Tokens are checked at userinfo; resource servers come with introspection limits (OA-28). */
-    introspection: { enabled: false },
+    /** For the resource servers that the configuration names, and nobody else (OA-28). */
+    introspection: { enabled: true, allowedPolicy: mayIntrospect },
     jwtIntrospection: { enabled: false },
     /** `query` and `form_post` with `iss` (RFC 9207) are enough. */
     jwtResponseModes: { enabled: false },
@@ -55,10 +67,10 @@ export function features(
     registrationManagement: { enabled: false },
     /** A request travels in the query or not at all. */
     requestObjects: { enabled: false },
-    /** No resource servers yet: every access token is opaque and for userinfo only (OA-51). */
-    resourceIndicators: { enabled: false },
-    /** The Grant has to die before the token (engine's stock order is the other way round, OA-27). */
-    revocation: { enabled: false },
+    /** Resources of the configuration; any other is `invalid_target` (OA-51). */
+    resourceIndicators: { ...resourceIndicators, enabled: true },
+    /** The Grant dies before the token: what the engine would do next is done by `revoke` (OA-27). */
+    revocation: { enabled: true, allowedPolicy: revoke },
     richAuthorizationRequests: { enabled: false },
     /** Only for registration, which is off. */
     rpMetadataChoices: { enabled: false },

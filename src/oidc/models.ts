@@ -2,7 +2,7 @@
  * What Postern changes in the engine's models. Each is a subclass put on the Provider instance: the class *name*
  * selects adapter, lifetime and `kind`, so every subclass keeps the name of its base.
  *
- * - RefreshToken: single use with a derived successor, a grace window and family revocation (design §4).
+ * - RefreshToken: see `refresh-token.ts`.
  * - AuthorizationCode: the second redemption kills the grant, the winner's tokens included (OA-07).
  * - Session: ending one ends the grants that it gave, before the session itself goes.
  * - Interaction: is resumed only by the browser that proved a mailbox for it.
@@ -15,41 +15,18 @@ import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import { isSameSecret } from '../core/hash.ts';
 import type { Keyring } from '../core/keyring.ts';
-import { randomToken } from '../core/random.ts';
-import type { Adapter } from './adapter.ts';
-import type { Families, Family } from './families.ts';
+import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
+import type { Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
+import { refreshToken } from './refresh-token.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
 
-/** Members of the engine's models that its type declarations leave out. */
-interface EngineModel {
-  readonly adapter: Adapter;
-  readonly jti: string;
-  emit(event: string): void;
-}
-interface EngineToken extends EngineModel {
-  readonly grantId: string;
-  readonly clientId: string;
-  readonly accountId: string;
-  readonly rotations?: number;
-  readonly scopes: ReadonlySet<string>;
-  consumed?: unknown;
-  consume(): Promise<void>;
-  save(): Promise<string>;
-  generateTokenId(): string;
-}
 interface EngineSession extends EngineModel {
   readonly uid: string;
   destroy(): Promise<void>;
 }
 interface EngineInteraction extends EngineModel {
   readonly result?: { readonly browser?: unknown };
-}
-interface ModelClass<Instance> {
-  // biome-ignore lint/suspicious/noExplicitAny: a mixin constructor has to take any[] (TS2545)
-  new (...args: any[]): Instance;
-  readonly IN_PAYLOAD: readonly string[];
-  find(value: string, options?: object): Promise<Instance | undefined>;
 }
 
 export interface ModelDeps {
@@ -78,78 +55,6 @@ export function installModels(provider: Provider, deps: ModelDeps): void {
       value: (mode: string, type: string) => type !== 'code' || RESPONSE_MODES.some((one) => one === mode),
     },
   });
-}
-
-/** The class objects are the engine's own; only their declarations are narrower than the truth. */
-const base = <Instance>(model: unknown): ModelClass<Instance> => model as ModelClass<Instance>;
-
-/**
- * The engine's built-in handlers revoke a consumed token by themselves, before they check who presents it (OA-25). Inside
- * the token endpoint the mark is therefore hidden until `consume`, which runs after every check.
- */
-function isGrantRequest(provider: Provider, grantType: string): boolean {
-  const oidc = Provider.ctx?.oidc;
-  return oidc?.provider === provider && oidc.route === 'token' && oidc.params?.grant_type === grantType;
-}
-
-const familyOf = (token: EngineToken): Family => ({
-  grantId: token.grantId,
-  clientId: token.clientId,
-  userId: token.accountId,
-});
-
-function refreshToken(provider: Provider, { app, keyring, clock, families }: ModelDeps) {
-  const graceMs = app.settings.lifetimes.refresh_token_grace;
-  return class RefreshToken extends base<EngineToken>(provider.RefreshToken) {
-    successor?: string;
-
-    static override async find(value: string, options?: object) {
-      const token = await super.find(value, options);
-      if (!token || !isGrantRequest(provider, 'refresh_token')) return token;
-      token.consumed = undefined;
-      forgiveOfflineAccess(token);
-      return token;
-    }
-
-    override async consume(): Promise<void> {
-      const { won, artifact } = await this.adapter.mark(this.jti, 'consumed', {
-        at: clock.now(),
-        salt: randomToken(),
-        key: keyring.current,
-      });
-      const pinned = artifact?.marks.consumed;
-      if (!pinned) throw new errors.InvalidGrant('refresh token not found');
-      this.successor = keyring
-        .mac(app.id, 'refresh-successor', [this.jti, String(pinned.salt)], String(pinned.key))
-        .toString('base64url');
-      if (won) return this.emit('consumed');
-      const isInWindow = graceMs > 0 && clock.now() - Number(pinned.at) <= graceMs;
-      const next = isInWindow ? await this.adapter.row(this.successor) : undefined;
-      if (!isInWindow || next?.marks.consumed !== undefined) {
-        await families.revoke(familyOf(this), 'token.refresh_reuse_detected');
-        throw new errors.InvalidGrant('refresh token already used');
-      }
-      await families.replayed(familyOf(this));
-    }
-
-    override generateTokenId(): string {
-      // The token endpoint publishes the old token under this name before it saves the new one.
-      const old = Provider.ctx?.oidc?.entities.RotatedRefreshToken as { successor?: string } | undefined; // ours
-      const isSuccessor = old?.successor !== undefined && (this.rotations ?? 0) > 0;
-      return isSuccessor && old.successor !== undefined ? old.successor : super.generateTokenId();
-    }
-  };
-}
-
-/**
- * Libraries repeat the scope they asked for at first. `offline_access` is dropped from requests without consent (OIDC Core
- * §11), and naming it again would be refused as more than was granted, though it is no scope of any resource.
- */
-function forgiveOfflineAccess(token: EngineToken): void {
-  const params = Provider.ctx?.oidc?.params;
-  const asked = typeof params?.scope === 'string' ? params.scope.split(' ') : [];
-  if (!params || !asked.includes('offline_access') || token.scopes.has('offline_access')) return;
-  params.scope = asked.filter((scope) => scope !== 'offline_access').join(' ') || undefined;
 }
 
 function authorizationCode(provider: Provider, { clock, families }: ModelDeps) {

@@ -92,6 +92,34 @@ describe('crash', () => {
     expect(kills).to.be.at.least(2);
   });
 
+  for (const kind of ['refresh_token', 'access_token'] as const) {
+    it(`OA-27 at the revocation endpoint with the ${kind}: alive or dead as a whole, and dead after the client's retry`, async () => {
+      const kills = await atEveryWrite(async () => {
+        const { rp, redeem } = await bench.login();
+        const tokens = await redeem();
+        const second = await refreshWith(rp, tokens.refresh_token);
+        const revoke = () => rp.revoke(String(second.json[kind]));
+        return {
+          act: revoke,
+          check: async (where) => {
+            const wasAlive = await isAlive(rp, String(second.json.access_token));
+            const third = await refreshWith(rp, String(second.json.refresh_token));
+            expect(third.status === 200, where).to.equal(wasAlive);
+
+            expect((await revoke()).status, where).to.equal(200);
+            for (const token of [tokens.refresh_token, second.json.refresh_token, third.json.refresh_token]) {
+              expect((await refreshWith(rp, String(token))).json.error, where).to.equal('invalid_grant');
+            }
+            for (const token of [tokens.access_token, second.json.access_token, third.json.access_token]) {
+              if (token !== undefined) expect(await isAlive(rp, String(token)), where).to.equal(false);
+            }
+          },
+        };
+      });
+      expect(kills).to.be.at.least(4);
+    });
+  }
+
   it('RL-06 in a code exchange: the client starts again in silence, and nothing given before is of use', async () => {
     const kills = await atEveryWrite(async () => {
       const { browser, rp, callback } = await bench.login();

@@ -68,7 +68,13 @@ const consent: Extract<Page, { view: 'consent' }> = {
   clientName: 'Acme Assistant',
   clientHost: 'assistant.example',
   email: 'ada@example.com',
-  scopes: ['openid', 'email', 'offline_access', 'orders:read'],
+  scopes: [
+    { name: 'openid' },
+    { name: 'email' },
+    { name: 'offline_access' },
+    { name: 'orders:read' },
+    { name: 'orders:write https://api.shop.example', text: 'change your orders' },
+  ],
 };
 
 const error = (code: string, status: number): Page => ({
@@ -134,7 +140,11 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     decline: form(),
   },
   consent,
-  'consent-hostile': { ...consent, clientName: HOSTILE.repeat(3), scopes: ['openid', HOSTILE] },
+  'consent-hostile': {
+    ...consent,
+    clientName: HOSTILE.repeat(3),
+    scopes: [{ name: 'openid' }, { name: HOSTILE }, { name: 'x', text: HOSTILE }],
+  },
   logout: {
     view: 'logout',
     status: 200,

@@ -444,6 +444,13 @@ export class RelyingParty {
     return this.#post(url, { token, ...(hint === undefined ? {} : { token_type_hint: hint }) });
   }
 
+  /** RFC 7662, as a resource server. */
+  async introspect(token: string, hint?: 'access_token' | 'refresh_token'): Promise<TokenAnswer> {
+    const { introspection_endpoint: url } = await this.metadata();
+    if (url === undefined) throw new Error('discovery names no introspection endpoint');
+    return this.#post(url, { token, ...(hint === undefined ? {} : { token_type_hint: hint }) });
+  }
+
   /** URL of RP-initiated sign-out. */
   async logoutUrl(params: Readonly<Record<string, string>> = {}): Promise<string> {
     const url = new URL((await this.metadata()).end_session_endpoint);

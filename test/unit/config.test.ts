@@ -53,6 +53,8 @@ describe('configuration file', () => {
       require_auth_time: false,
       subject_type: 'public',
       first_party: true,
+      refresh_tokens: 'always',
+      refresh_token_rotation: true,
       allowed_origins: [],
     });
   });

@@ -11,11 +11,17 @@ async function engineSwitches(): Promise<readonly string[]> {
   return Object.keys(defaults.features).sort();
 }
 
-const ON = ['rpInitiatedLogout', 'userinfo'];
+const ON = ['introspection', 'resourceIndicators', 'revocation', 'rpInitiatedLogout', 'userinfo'];
 
 describe('features of the engine', () => {
-  const pages = { logoutSource: async () => undefined, postLogoutSuccessSource: async () => undefined };
-  const decided = Object.entries(features(pages));
+  const options = {
+    logoutSource: async () => undefined,
+    postLogoutSuccessSource: async () => undefined,
+    resourceIndicators: {},
+    mayIntrospect: async () => false,
+    revoke: async () => false,
+  };
+  const decided = Object.entries(features(options));
 
   it('names every switch that the engine has, and no other', async () => {
     expect(decided.map(([name]) => name).sort()).to.deep.equal(await engineSwitches());

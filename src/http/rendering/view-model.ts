@@ -87,9 +87,10 @@ export function viewModel(page: Page): ViewModel {
         heading: 'consent.heading',
         mark: null,
         clientName: oneLine(page.clientName),
-        scopes: page.scopes.map((scope) => ({
-          text: SCOPE_TEXTS.get(scope) ?? ('consent.scope_other' satisfies TextKey),
-          scope: oneLine(scope),
+        scopes: page.scopes.map(({ name, text }) => ({
+          text: SCOPE_TEXTS.get(name) ?? ('consent.scope_other' satisfies TextKey),
+          scope: oneLine(name),
+          own: text === undefined ? null : oneLine(text),
         })),
       };
     case 'logout':

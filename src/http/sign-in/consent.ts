@@ -3,6 +3,7 @@ import type Koa from 'koa';
 import { PosternError } from '../../core/errors.ts';
 import type { Page } from '../../core/page.ts';
 import type { InteractionRequest } from '../../methods/method.ts';
+import { scopeText } from '../../oidc/resources.ts';
 import { finishedPage, goOnPage, record } from './complete.ts';
 import type { SignInServices } from './context.ts';
 
@@ -23,7 +24,7 @@ export async function consentPage(
     clientName: request.clientFacts(interaction.clientId).name,
     clientHost: interaction.redirectHost,
     email: user.address,
-    scopes: interaction.scopes,
+    scopes: interaction.scopes.map((name) => ({ name, text: scopeText(request.app, name) })),
   };
 }
 

@@ -95,8 +95,7 @@ describe('metadata', () => {
 
   it('OA-38, OA-39, OA-52 it is silent on front-channel logout, session management, registration, devices and CIBA', async () => {
     const names = Object.keys(jsonOf(await get(`${harness.url}/shop${DISCOVERY}`)));
-    const foreign =
-      /frontchannel|check_session|registration_endpoint|device|backchannel|pushed|introspection|revocation/;
+    const foreign = /frontchannel|check_session|registration_endpoint|device|backchannel|pushed/;
     expect(names.filter((name) => foreign.test(name))).to.deep.equal([]);
   });
 
