@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/port.ts';
+import { assertOurs, createTables } from '../../src/store/sqlite/schema.ts';
 import { failure, freshScope, NOW } from '../support/store-samples.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/store-sqlite.ts';
 
@@ -45,6 +46,40 @@ describe('sqlite: the file', () => {
       expect((await again.records.find(scope, 'kind', 'a', NOW))?.data).to.deep.equal({ n: 1 });
     } finally {
       await again.close();
+    }
+  });
+
+  it('is made whole by several processes that start at the same moment', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const stores = Array.from({ length: 4 }, () => open(`fresh-${round}.db`));
+      try {
+        await Promise.all(stores.map((store) => store.prepare()));
+        await Promise.all(stores.map((store) => store.ping()));
+      } finally {
+        await Promise.all(stores.map((store) => store.close()));
+      }
+    }
+  });
+
+  it('is not taken for a stranger while another process makes its tables', () => {
+    const path = join(directory.path, 'store.db');
+    const [db, other] = [new DatabaseSync(path), new DatabaseSync(path, { timeout: 0 })];
+    let tries = 0;
+    const prepare = db.prepare.bind(db);
+    db.prepare = (sql) => {
+      // At the worst moment: the marks were read, the tables were not yet looked for.
+      if (sql.includes('sqlite_schema')) {
+        tries += 1;
+        expect(() => createTables(other)).to.throw(/locked/);
+      }
+      return prepare(sql);
+    };
+    try {
+      assertOurs(db, path);
+      expect(tries).to.equal(1);
+    } finally {
+      db.close();
+      other.close();
     }
   });
 

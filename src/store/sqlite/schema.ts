@@ -62,9 +62,8 @@ export class StoreRefused extends Error {
 
 /** Throws StoreRefused before anything is written. A fresh, empty file is fine. */
 export function assertOurs(db: DatabaseSync, file: string): void {
-  const version = pragma(db, 'user_version');
-  const owner = pragma(db, 'application_id');
-  if (owner !== APPLICATION_ID && (owner !== 0 || version !== 0 || hasTables(db))) {
+  const { owner, version, isEmpty } = marksOf(db);
+  if (owner !== APPLICATION_ID && (owner !== 0 || version !== 0 || !isEmpty)) {
     throw new StoreRefused(`${file} is a database of another program. Name another file in STORE_URL.`);
   }
   if (version > SCHEMA_VERSION) {
@@ -108,6 +107,21 @@ export function createTables(db: DatabaseSync): void {
   } catch (fault) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw fault;
+  }
+}
+
+/** In one read transaction: another process may be making the tables at this moment, and half of that is no file of ours. */
+function marksOf(db: DatabaseSync): {
+  readonly owner: number;
+  readonly version: number;
+  readonly isEmpty: boolean;
+} {
+  db.exec('BEGIN');
+  try {
+    const [owner, version] = [pragma(db, 'application_id'), pragma(db, 'user_version')];
+    return { owner, version, isEmpty: !hasTables(db) };
+  } finally {
+    db.exec('ROLLBACK');
   }
 }
 
