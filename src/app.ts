@@ -48,6 +48,8 @@ export interface Overrides {
   readonly transport?: Transport;
   /** How long one request may wait for the store, ms; tests have less patience. */
   readonly patienceMs?: number;
+  /** The development inbox, where servers that share a store share it too. */
+  readonly inbox?: CaptureTransport;
   /** Also offer the generated languages; default: in development. */
   readonly pseudoLocales?: boolean;
 }
@@ -212,7 +214,8 @@ function appOf(apps: Apps, id: AppId): App {
 /** Which transport carries an app's mail: its own server, the deployment's, or the development inbox. */
 function createPost(config: Config, overrides: Overrides, clock: Clock, log: Log) {
   const given = overrides.transport;
-  const inbox = given || config.smtpUrl || config.production ? undefined : createCaptureTransport({ clock });
+  const isSent = given || config.smtpUrl || config.production;
+  const inbox = isSent ? undefined : (overrides.inbox ?? createCaptureTransport({ clock }));
   const byUrl = new Map<string, Transport>();
   const transportFor = (app: App): Transport => {
     if (given) return given;

@@ -17,6 +17,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface ChildOptions {
   readonly directory: string;
+  /** Default: a SQLite file in the directory. */
+  readonly storeUrl?: string;
   readonly port: number;
   /** Master secret, base64. */
   readonly secret: string;
@@ -38,6 +40,7 @@ export class ChildPostern {
   private constructor(options: ChildOptions) {
     const {
       directory,
+      storeUrl = `sqlite:${join(directory, 'postern.db')}`,
       port,
       secret,
       apps = CHILD_APPS,
@@ -55,7 +58,7 @@ export class ChildPostern {
         NODE_ENV: 'development',
         PORT: String(port),
         CONFIG: join(directory, 'postern.yaml'),
-        STORE_URL: `sqlite:${join(directory, 'postern.db')}`,
+        STORE_URL: storeUrl,
         SECRET_KEY: secret,
         SMTP_URL: smtpUrl,
         ...environment,

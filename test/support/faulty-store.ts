@@ -10,16 +10,14 @@ import { intercepted } from './intercepted-store.ts';
 export type FaultMode = 'cut' | 'lost' | 'stuck';
 
 export class FaultyStore {
-  readonly store: Store;
+  /** Around the real store of each server; the calls of all are counted as one. */
+  readonly wrap = (real: Store): Store =>
+    intercepted(real, (room, method) => this.#watch(`${room}.${method}`));
   #mode: FaultMode = 'cut';
   /** Calls to let pass before the one that fails; below zero when none is to fail. */
   #left = -1;
   #struck: string | undefined;
   #broken: string | undefined;
-
-  constructor(real: Store) {
-    this.store = intercepted(real, (room, method) => this.#watch(`${room}.${method}`));
-  }
 
   arm(mode: FaultMode, nth: number): void {
     this.#mode = mode;

@@ -1,17 +1,22 @@
 /**
- * A whole Postern for one test file: the real server on a real port, an embedded store in a directory of its own, mail
- * into the development inbox unless the test brings a transport.
+ * A whole Postern for one test file: the real server on a real port, a store of its own, mail into the development inbox
+ * unless the test brings a transport. Which store, and whether two servers share it, is the stand's choice (stand.ts):
+ * each of two has its own connections, caches and workers, and the requests alternate between them.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { buildServer, type Overrides, type Server } from '../../src/app.ts';
 import { type AppSettings, type Config, configFile } from '../../src/config/schema.ts';
-import type { CapturedMail } from '../../src/mail/transports/capture.ts';
+import {
+  type CapturedMail,
+  type CaptureTransport,
+  createCaptureTransport,
+} from '../../src/mail/transports/capture.ts';
+import { openStore } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/port.ts';
 import { type Answer, type Browser, formWith, RelyingParty } from './relying-party.ts';
+import { STAND, testPlace } from './stand.ts';
 
 /** A clock that stands still until it is moved; starts at the real time, because the engine reads that. */
 export class TestClock {
@@ -24,10 +29,15 @@ export class TestClock {
 
 const realNow = Date.now.bind(Date);
 
-export interface HarnessOptions extends Overrides {
+export interface HarnessOptions extends Omit<Overrides, 'store'> {
   /** The `apps` of a configuration file; `{BASE_URL}` stands for the server's origin. Default: `shop` and `studio`. */
   readonly apps?: Readonly<Record<string, object>>;
+  /** Of a store that stays when the harness is closed: see `testPlace`. */
   readonly directory?: string;
+  /** The test is about the embedded store and stands on it everywhere. */
+  readonly embedded?: boolean;
+  /** Puts something around each server's store, such as `intercepted`. */
+  readonly wrapStore?: (store: Store) => Store;
   readonly secrets?: readonly Buffer[];
   readonly config?: Partial<Config>;
   /** Port to listen on again after a restart. */
@@ -60,7 +70,10 @@ export function publicClient(more: object = {}): object {
 
 export interface Harness {
   readonly url: string;
+  /** What the server is asked beside HTTP; where there are two, their common work is done by both. */
   readonly server: Server;
+  /** Of all servers on this store. */
+  readonly inbox: CaptureTransport;
   readonly clock: TestClock;
   readonly directory: string;
   readonly config: Config;
@@ -68,6 +81,8 @@ export interface Harness {
   mails(): readonly CapturedMail[];
   /** The newest mail to this address; runs what is due first. */
   mailTo(address: string): Promise<MailParts>;
+  /** What a thief of the database would hold. */
+  dump(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -83,8 +98,9 @@ export interface MailParts {
 }
 
 export async function startPostern(options: HarnessOptions = {}): Promise<Harness> {
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'postern-test-'));
-  const clock = new TestClock();
+  const place = await testPlace(options.directory, options.embedded ? 'sqlite' : STAND.store);
+  const clock = options.clock instanceof TestClock ? options.clock : new TestClock();
+  const inbox = options.inbox ?? createCaptureTransport({ clock });
   let callback: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) => res.end();
   const http = createServer((req, res) => callback(req, res));
   await new Promise<void>((resolve) => http.listen(options.port ?? 0, '127.0.0.1', resolve));
@@ -95,7 +111,7 @@ export async function startPostern(options: HarnessOptions = {}): Promise<Harnes
     host: '127.0.0.1',
     port: 0,
     baseUrl: url,
-    storeUrl: `sqlite:${join(directory, 'postern.db')}`,
+    storeUrl: place.storeUrl,
     secrets: options.secrets ?? [SECRET],
     smtpUrl: undefined,
     logLevel: 'silent',
@@ -104,24 +120,15 @@ export async function startPostern(options: HarnessOptions = {}): Promise<Harnes
     apps: readApps(options.apps ?? APPS, url),
     ...options.config,
   };
-  const server = await buildServer(config, { clock, ...options });
+  const server = await buildServers(config, options, { clock, inbox });
   callback = server.callback;
 
-  const mailTo = async (address: string): Promise<MailParts> => {
-    // The worker may have taken the job just now by itself: what is under way is waited for by looking again.
-    for (let look = 0; look < 200; look += 1) {
-      await server.jobs.runDue();
-      const found = server.inbox?.list().find(({ mail }) => mail.to === address);
-      if (found) return mailParts(found);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`no mail to ${address}`);
-  };
   return {
     url,
     server,
+    inbox,
     clock,
-    directory,
+    directory: place.directory,
     config,
     rp: (slug = 'shop', clientId = 'web', more = {}) =>
       new RelyingParty({
@@ -132,15 +139,61 @@ export async function startPostern(options: HarnessOptions = {}): Promise<Harnes
         now: clock.now,
         ...more,
       }),
-    mails: () => server.inbox?.list() ?? [],
-    mailTo,
+    mails: () => inbox.list(),
+    mailTo: (address) => mailIn(inbox, server, address),
+    dump: () => place.dump(),
     close: async () => {
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
       await server.close();
-      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
+      if (options.directory === undefined) await place.remove();
     },
   };
+}
+
+type Shared = Required<Pick<Overrides, 'clock' | 'inbox'>>;
+
+/** As many servers as the stand has, booted at the same moment on the same store, as one. */
+async function buildServers(config: Config, options: HarnessOptions, shared: Shared): Promise<Server> {
+  const { wrapStore = (store) => store, log } = options;
+  // Whoever closes first must not empty it for the others.
+  const inbox = { ...shared.inbox, close: async () => undefined };
+  const build = () => {
+    const store = wrapStore(openStore(config.storeUrl, { log }));
+    return buildServer(config, { ...options, ...shared, inbox, store });
+  };
+  const [first, ...others] = await Promise.all([build(), ...(STAND.servers === 2 ? [build()] : [])]);
+  return others.length === 0 ? first : asOne([first, ...others]);
+}
+
+function asOne(servers: readonly [Server, ...Server[]]): Server {
+  const [first] = servers;
+  const all = async (act: (server: Server) => Promise<void>): Promise<void> => {
+    await Promise.all(servers.map(act));
+  };
+  let turn = 0;
+  return {
+    ...first,
+    callback: (req, res) => {
+      turn = (turn + 1) % servers.length;
+      return (servers[turn] ?? first).callback(req, res);
+    },
+    jobs: { ...first.jobs, runDue: () => all((server) => server.jobs.runDue()) },
+    tick: () => all((server) => server.tick()),
+    warmUp: () => all((server) => server.warmUp()),
+    close: () => all((server) => server.close()),
+  };
+}
+
+async function mailIn(inbox: CaptureTransport, { jobs }: Server, address: string): Promise<MailParts> {
+  // The worker may have taken the job just now by itself: what is under way is waited for by looking again.
+  for (let look = 0; look < 200; look += 1) {
+    await jobs.runDue();
+    const found = inbox.list().find(({ mail }) => mail.to === address);
+    if (found) return mailParts(found);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`no mail to ${address}`);
 }
 
 const SECRET = randomBytes(32);

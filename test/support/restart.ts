@@ -1,8 +1,6 @@
 /** A Postern that is stopped and started again on the same store, address and secrets. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Harness, type HarnessOptions, startPostern } from './harness.ts';
+import { testPlace } from './stand.ts';
 
 export interface Restartable {
   /** The server that runs now; the clock is the same over all restarts. */
@@ -12,7 +10,8 @@ export interface Restartable {
 }
 
 export async function startRestartable(options: HarnessOptions = {}): Promise<Restartable> {
-  const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
+  const place = await testPlace();
+  const { directory } = place;
   const first = await startPostern({ ...options, directory });
   const port = Number(new URL(first.url).port);
   const self: Restartable = {
@@ -27,7 +26,7 @@ export async function startRestartable(options: HarnessOptions = {}): Promise<Re
     },
     close: async () => {
       await self.current.close();
-      rmSync(directory, { recursive: true, force: true });
+      await place.remove();
     },
   };
   return self;

@@ -1,6 +1,4 @@
 /** Every secret that a test saw go by, and the search for any of them in a log or a copy of the database. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Browser } from './relying-party.ts';
 
 /** Shorter values are found by chance: `en`, `web`. Mail codes have 8 digits. */
@@ -58,11 +56,4 @@ const slotOf = (text: string, at: number): number =>
 function isPartOfNumber(text: string, at: number, secret: string): boolean {
   if (!/^\d+$/.test(secret)) return false;
   return /\d/.test(text[at - 1] ?? '') || /\d/.test(text[at + secret.length] ?? '');
-}
-
-/** All bytes of all files of a directory: database, write-ahead log, shared memory. */
-export function bytesOf(directory: string): string {
-  return readdirSync(directory)
-    .map((name) => readFileSync(join(directory, name)).toString('latin1'))
-    .join('\n');
 }

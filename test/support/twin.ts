@@ -18,6 +18,7 @@ export async function startTwin(first: Harness, config: Partial<Config> = {}): P
   const harness = await startPostern({
     directory: first.directory,
     clock: first.clock,
+    inbox: first.inbox,
     config: { baseUrl, apps, secrets, ...config },
   });
   const route: Route = () => ({ host: '127.0.0.1', port: Number(new URL(harness.url).port) });

@@ -23,7 +23,12 @@ describe('store migrate', () => {
   const next = (): string => `sqlite:${join(directory, 'next.db')}`;
   const command = (...args: string[]) => store(args, { url: next(), cwd: directory });
   const start = (storeUrl: string, port?: number): Promise<Harness> =>
-    startPostern({ directory, config: { storeUrl }, ...(port === undefined ? {} : { port }) });
+    startPostern({
+      embedded: true,
+      directory,
+      config: { storeUrl },
+      ...(port === undefined ? {} : { port }),
+    });
 
   it('everybody who was signed in stays so, what was revoked stays dead, and the store is in order', async () => {
     const before = await start(old());

@@ -27,7 +27,10 @@ describe('a backup of the embedded store', () => {
     const port = Number(new URL(harness.url).port);
     // What was issued in the second of the epoch counts as older.
     passTime(harness, 2 * SECOND);
-    harness = { ...(await startPostern({ directory, port, clock: harness.clock })), clock: harness.clock };
+    harness = {
+      ...(await startPostern({ embedded: true, directory, port, clock: harness.clock })),
+      clock: harness.clock,
+    };
   };
 
   /** A family that dies after the backup was made, another that lives on, and a session. */
@@ -35,7 +38,7 @@ describe('a backup of the embedded store', () => {
   let kept: TokenLogin;
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'postern-restore-'));
-    harness = await startPostern({ directory });
+    harness = await startPostern({ embedded: true, directory });
     revoked = await loginWithTokens(harness);
     kept = await loginWithTokens(harness);
   });
@@ -152,7 +155,7 @@ describe('a backup of the embedded store', () => {
     });
 
     it('RL-23 is noticed: Postern does not start on it, and says what to do', async () => {
-      const refused = await failure(startPostern({ directory, clock: harness.clock }));
+      const refused = await failure(startPostern({ embedded: true, directory, clock: harness.clock }));
       expect(refused.message).to.match(/somebody put a copy back[\s\S]*store epoch/);
       await command('epoch', '--keep-sessions');
       await start();

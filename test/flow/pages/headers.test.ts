@@ -1,6 +1,5 @@
 /** What stands on every answer, whoever makes it: security headers, caching, and the attributes of cookies. */
 import { expect } from 'chai';
-import { openStore } from '../../../src/store/open.ts';
 import type { Store } from '../../../src/store/port.ts';
 import { ask, callbackOf, redeemLink, signInByCode, startPostern } from '../../support/harness.ts';
 import { ORIGIN, type SecureHarness, startSecure } from '../../support/https.ts';
@@ -79,7 +78,7 @@ describe('headers', () => {
 
   it('WB-04 an answer to a fault of ours carries them too, with a reference and nothing else', async () => {
     let isBroken = false;
-    const harness = await startPostern({ directory: secure.harness.directory, store: breakable() });
+    const harness = await startPostern({ directory: secure.harness.directory, wrapStore: breakable });
     try {
       const browser = newBrowser(harness);
       const page = await browser.visit(await harness.rp().authorizationUrl());
@@ -100,8 +99,7 @@ describe('headers', () => {
       await harness.close();
     }
 
-    function breakable(): Store {
-      const store = openStore(secure.harness.config.storeUrl);
+    function breakable(store: Store): Store {
       const artifacts = new Proxy(store.artifacts, {
         get(target, name, receiver) {
           if (isBroken) return () => Promise.reject(new Error('secret detail of the store'));

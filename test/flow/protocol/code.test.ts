@@ -1,12 +1,7 @@
 /** What an authorization code may be used for, how often, by whom and for how long. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { SECOND } from '../../../src/core/clock.ts';
-import { silentLog } from '../../../src/lib/log.ts';
-import { openStore } from '../../../src/store/open.ts';
 import { passTime, restoreTime } from '../../support/engine-time.ts';
 import { APPS, CALLBACK, type Harness, publicClient, startPostern } from '../../support/harness.ts';
 import { intercepted } from '../../support/intercepted-store.ts';
@@ -83,15 +78,13 @@ describe('authorization code', () => {
   it('OA-08 a replay that overtakes the first exchange kills what that one then gives', async () => {
     const gate = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
-    const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
-    const store = openStore(`sqlite:${join(directory, 'postern.db')}`, { log: silentLog });
     const slow = await startPostern({
-      directory,
-      store: intercepted(store, (room, method, [, model]) => {
-        if (room !== 'artifacts' || method !== 'insert' || model !== 'RefreshToken') return undefined;
-        reached.resolve();
-        return gate.promise;
-      }),
+      wrapStore: (store) =>
+        intercepted(store, (room, method, [, model]) => {
+          if (room !== 'artifacts' || method !== 'insert' || model !== 'RefreshToken') return undefined;
+          reached.resolve();
+          return gate.promise;
+        }),
     });
     try {
       const { rp, callback } = await login(slow);
@@ -105,7 +98,6 @@ describe('authorization code', () => {
     } finally {
       gate.resolve();
       await slow.close();
-      rmSync(directory, { recursive: true, force: true });
     }
   });
 

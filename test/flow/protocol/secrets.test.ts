@@ -1,8 +1,5 @@
 /** "No token leakage": nothing that signs anybody in stands in a log or in a copy of the database. */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { DAY } from '../../../src/core/clock.ts';
@@ -14,8 +11,9 @@ import { busyHour } from '../../support/busy-hour.ts';
 import { ChildPostern, partsOf } from '../../support/child-postern.ts';
 import { APPS, type Harness, startPostern } from '../../support/harness.ts';
 import { intercepted } from '../../support/intercepted-store.ts';
-import { bytesOf, SecretBag } from '../../support/secret-bag.ts';
+import { SecretBag } from '../../support/secret-bag.ts';
 import { startSmtpSink } from '../../support/smtp-sink.ts';
+import { testPlace } from '../../support/stand.ts';
 
 const SIGN_INS = 100;
 const KINDS = [
@@ -66,20 +64,14 @@ describe('secrets after a hundred sign-ins', () => {
   const bag = new SecretBag();
   const log = recorder();
   const written: Written = { artifacts: [], records: [] };
-  let directory: string;
   let harness: Harness;
   let addresses: readonly string[];
 
   before(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
-    const store = recorded(openStore(`sqlite:${join(directory, 'postern.db')}`, { log: silentLog }), written);
-    harness = await startPostern({ directory, log, store });
+    harness = await startPostern({ log, wrapStore: (store) => recorded(store, written) });
     addresses = await busyHour(harness, SIGN_INS, bag);
   });
-  after(async () => {
-    await harness.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  after(() => harness.close());
 
   it('every kind of secret went by', () => {
     for (const kind of KINDS) expect(bag.count(kind), kind).to.be.at.least(SIGN_INS / 5);
@@ -102,14 +94,14 @@ describe('secrets after a hundred sign-ins', () => {
     expect(addresses.filter((address) => text.includes(address))).to.deep.equal([]);
   });
 
-  it('ML-03 none of them stands in the files of the database', () => {
-    const bytes = bytesOf(directory);
+  it('ML-03 none of them stands in a copy of the database', async () => {
+    const bytes = await harness.dump();
     expect(bytes).to.include(addresses[0]);
     expect(bag.foundIn(bytes)).to.deep.equal([]);
   });
 
-  it('OA-31, OA-48 neither a private key nor a client secret stands in the files of the database', () => {
-    const bytes = bytesOf(directory);
+  it('OA-31, OA-48 neither a private key nor a client secret stands in a copy of the database', async () => {
+    const bytes = await harness.dump();
     expect(bytes).to.include('RS256');
     expect(bytes).not.to.match(/-----BEGIN|"(?:d|p|q|dp|dq|qi)":/);
     expect(bytes).not.to.include(APPS.shop.clients.secretive.client_secret);
@@ -149,7 +141,7 @@ describe('secrets after a hundred sign-ins', () => {
   });
 
   it('RL-10 what has ended is swept away', async () => {
-    const before = bytesOf(directory).length;
+    const before = (await harness.dump()).length;
     harness.clock.move(500 * DAY);
     const count = await sweepAll(harness);
     harness.clock.move(-500 * DAY);
@@ -170,11 +162,12 @@ async function sweepAll({ clock, config }: Harness): Promise<number> {
 
 describe('secrets of the real process', () => {
   it('ML-02, ML-03 at its most verbose level it prints none of them, and keeps none', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
+    const place = await testPlace();
     const sink = await startSmtpSink();
     const bag = new SecretBag();
     const options = {
-      directory,
+      directory: place.directory,
+      storeUrl: place.storeUrl,
       port: await freePort(),
       secret: randomBytes(32).toString('base64'),
       smtpUrl: sink.url,
@@ -185,7 +178,7 @@ describe('secrets of the real process', () => {
     try {
       const addresses = await busyHour({ rp: (...names) => child.rp(...names), mailTo }, 15, bag);
       for (const kind of KINDS) expect(bag.count(kind), kind).to.be.at.least(3);
-      const bytes = bytesOf(directory);
+      const bytes = await place.dump();
       await child.stop();
       expect(child.output.split('\n').length).to.be.at.least(15 * 5);
       expect(bag.foundIn(child.output)).to.deep.equal([]);
@@ -194,7 +187,7 @@ describe('secrets of the real process', () => {
     } finally {
       await child.stop('SIGKILL');
       await sink.close();
-      rmSync(directory, { recursive: true, force: true });
+      await place.remove();
     }
   });
 });

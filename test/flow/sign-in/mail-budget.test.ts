@@ -86,6 +86,8 @@ describe('the budget of a mailbox', () => {
     const { browser, waiting, address } = await askForMail(harness);
     let sent = 1;
     for (let nth = 0; nth < 15; nth++) {
+      // A clock that jumps over the lease of a mail under way would have another server send it once more (RL-02).
+      await harness.server.jobs.runDue();
       passTime(harness, 31 * SECOND);
       const answer = await browser.tab().submit(formTo(waiting, 'resend'), {}, { from: waiting.url });
       if (answer.status === 200) sent += 1;
