@@ -35,6 +35,7 @@ import { Epoch } from './oidc/epoch.ts';
 import type { EngineEvent } from './oidc/families.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
+import { createGuardedFetch } from './outbound/guarded-fetch.ts';
 import { guarded } from './store/guarded.ts';
 import { assertWhole } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
@@ -128,6 +129,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     log,
     epoch: new Epoch(store, clock),
     findUser: (app, id) => accounts.findById(app.id, id),
+    fetch: createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production }),
     onEvent: async (app, event) => {
       await record(audit, app, event);
     },
@@ -143,6 +145,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
         const cookie = browser && (await browsers.replaceCookie(app.id, browser));
         if (cookie) setCookie(ctx, app, 'ask', cookie);
       },
+      restartUrl: async (app, interaction) => (await engines.get(app)).restartUrl(interaction),
       isFinished: async (app, uid) => (await engines.get(app)).isFinished(uid),
     }),
   });

@@ -5,7 +5,26 @@
  */
 import { z } from 'zod';
 import { parseEmailAddress } from '../core/email-address.ts';
+import { keySet } from './client-keys.ts';
 import { FROM_ENVIRONMENT, text, urlOf, webUrl } from './fields.ts';
+
+const secretText = z
+  .string()
+  .regex(/^[\x21-\x7e]*$/, 'printable ASCII without spaces')
+  .min(32)
+  .max(500)
+  .optional()
+  .describe(
+    `At least 32 random characters, or ${FROM_ENVIRONMENT}. Only its hash is kept in memory and store.`,
+  );
+
+const secretHash = z
+  .string()
+  .regex(/^sha256:[A-Za-z0-9_-]{43}$/, 'must be sha256: and 43 characters of base64url')
+  .optional()
+  .describe(
+    '`sha256:` and the base64url SHA-256 of a random secret, so that the file need not hold the secret itself: `npm run postern -- secret client` makes both.',
+  );
 
 const uris = () => z.array(z.string().min(1).max(2000)).max(50);
 
@@ -13,7 +32,7 @@ export const client = z
   .strictObject({
     client_name: text(100).optional().describe('What people read; default: the name of the app.'),
     redirect_uris: uris()
-      .min(1)
+      .default([])
       .describe(
         'Where a sign-in may return to, compared exactly (OA-01). https; for `native` clients also http on 127.0.0.1 or [::1] (any port) and a private-use scheme with a dot (RFC 8252); in development also http on localhost.',
       ),
@@ -21,14 +40,22 @@ export const client = z
       .optional()
       .describe('Where a sign-out may return to; the same rules as for `redirect_uris`.'),
     token_endpoint_auth_method: z
-      .enum(['none', 'client_secret_basic', 'client_secret_post'])
+      .enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'])
       .default('client_secret_basic')
-      .describe('`none` for a public client (browser, mobile, command line); the others need a secret.'),
+      .describe(
+        '`none` for a public client (browser, mobile, command line); `private_key_jwt` needs `jwks` or `jwks_uri`, the others a secret.',
+      ),
     grant_types: z
-      .array(z.enum(['authorization_code', 'refresh_token']))
-      .refine((types) => types.includes('authorization_code'), 'must hold authorization_code')
+      .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
+      .min(1)
+      .refine(
+        (types) => !types.includes('refresh_token') || types.includes('authorization_code'),
+        'must hold authorization_code: there is nothing else to refresh',
+      )
       .default(['authorization_code', 'refresh_token'])
-      .describe('Leave `refresh_token` out for a client that must not renew its tokens.'),
+      .describe(
+        'Leave `refresh_token` out for a client that must not renew its tokens; `client_credentials` gives a service tokens of its own.',
+      ),
     response_types: z.array(z.literal('code')).length(1).default(['code']).describe('Only the code flow.'),
     application_type: z
       .enum(['web', 'native'])
@@ -69,21 +96,49 @@ export const client = z
       .describe('Seconds after which a session is too old and the person signs in again.'),
     require_auth_time: z.boolean().default(false).describe('Whether ID tokens always carry `auth_time`.'),
     subject_type: z.literal('public').default('public').describe('One `sub` per user and app.'),
-    client_secret: z
-      .string()
-      .regex(/^[\x21-\x7e]*$/, 'printable ASCII without spaces')
-      .min(32)
-      .max(500)
+    client_secret: secretText,
+    client_secret_hash: secretHash,
+    client_secrets: z
+      .array(
+        z.strictObject({
+          client_secret: secretText,
+          client_secret_hash: secretHash,
+          expires_at: z.iso
+            .datetime({ offset: true, error: 'must be a moment such as 2027-01-31T12:00:00Z' })
+            .transform((written) => Date.parse(written))
+            .optional()
+            .describe('From then on it is refused; default: never.'),
+        }),
+      )
+      .min(1)
+      .max(2)
       .optional()
       .describe(
-        `At least 32 random characters, or ${FROM_ENVIRONMENT}. Only its hash is kept in memory and store.`,
+        'Two secrets at a time, so that one can be exchanged without an interruption: put the new one in, change the client, take the old one out.',
       ),
-    client_secret_hash: z
-      .string()
-      .regex(/^sha256:[A-Za-z0-9_-]{43}$/, 'must be sha256: and 43 characters of base64url')
+    jwks: keySet.optional(),
+    jwks_uri: urlOf(['https:', 'http:'], 'must be an https:// URL without credentials')
       .optional()
       .describe(
-        '`sha256:` and the base64url SHA-256 of a random secret, so that the file need not hold the secret itself: `npm run postern -- secret client` makes both.',
+        'Where the client publishes its keys instead of `jwks`; asked at most once a minute, at public addresses only (see OUTBOUND_ALLOW).',
+      ),
+    token_endpoint_auth_signing_alg: z
+      .enum(['RS256', 'PS256', 'ES256', 'Ed25519', 'EdDSA'])
+      .optional()
+      .describe('The one algorithm of its assertions; default: that of the key.'),
+    require_pushed_authorization_requests: z
+      .boolean()
+      .default(false)
+      .describe('Whether every authorization request has to be pushed first (RFC 9126).'),
+    dpop_bound_access_tokens: z
+      .boolean()
+      .default(false)
+      .describe('Whether every access token is bound to a key of the client (RFC 9449).'),
+    require_pkce: z
+      .boolean()
+      .default(true)
+      .describe(
+        'false lets a client with a secret or key that predates PKCE go on without it; never for public clients (OA-04).',
       ),
     first_party: z.boolean().default(true).describe('First-party clients are not asked for consent.'),
     finish_in: z

@@ -101,7 +101,15 @@ function bare<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): 
 }
 
 /** SHA-256 suffices: secrets have at least 32 random characters (ASVS 6.5.2). */
-function withoutSecret({ client_secret: secret, ...kept }: ClientSettings): ClientSettings {
+function withoutSecret(client: ClientSettings): ClientSettings {
+  const { client_secrets: listed } = client;
+  return { ...hashed(client), ...(listed ? { client_secrets: listed.map(hashed) } : {}) };
+}
+
+function hashed<T extends Pick<ClientSettings, 'client_secret' | 'client_secret_hash'>>({
+  client_secret: secret,
+  ...kept
+}: T): Omit<T, 'client_secret'> & { client_secret_hash?: string | undefined } {
   return secret === undefined
     ? kept
     : { ...kept, client_secret_hash: `sha256:${hash('sha256', secret, 'base64url')}` };

@@ -154,6 +154,18 @@ const limits = z
   .prefault({})
   .describe('Budgets of this app.');
 
+const dpop = z
+  .strictObject({
+    nonce: z
+      .enum(['off', 'optional', 'required'])
+      .default('optional')
+      .describe(
+        '`optional` offers nonces and takes proofs without one; `required` refuses these (RFC 9449 §8).',
+      ),
+  })
+  .prefault({})
+  .describe('Tokens bound to a key of the client (DPoP).');
+
 const slug = z
   .string()
   .regex(SLUG, 'a slug has 1 to 40 of a-z, 0-9 and -, and neither begins nor ends with -')
@@ -191,6 +203,7 @@ const app = z
     lifetimes,
     keys,
     limits,
+    dpop,
     clients: z
       .record(clientId, client)
       .default({})

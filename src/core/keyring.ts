@@ -18,6 +18,7 @@ export type Purpose =
   | 'seal'
   | 'cookie'
   | 'csrf'
+  | 'dpop-nonce'
   | 'mailbox'
   | 'message-id';
 

@@ -7,7 +7,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import { type App, clientHome, clientName } from '../apps/apps.ts';
 import type { Page, WayOn } from '../core/page.ts';
 import { faultOf, type Log } from '../lib/log.ts';
-import { restartUrl } from '../oidc/engine.ts';
+import { type Restartable, requestUrl } from '../oidc/engine.ts';
 import type { EngineContext, EnginePages } from '../oidc/pages.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { infoOf } from './request-info.ts';
@@ -20,6 +20,8 @@ export interface EnginePageServices {
   readonly pseudoLocales: boolean;
   /** Whether this interaction was finished before, so that a second resume is told so instead of an error. */
   isFinished(app: App, uid: string): Promise<boolean>;
+  /** Where that request begins anew; undefined when it gave a code already. */
+  restartUrl(app: App, interaction: Restartable): Promise<string | undefined>;
   /** Gives the browser that has just finished a sign-in a fresh asking cookie (ML-43). */
   renewAsking(ctx: EngineContext, app: App): Promise<void>;
 }
@@ -54,8 +56,8 @@ export function enginePages(services: EnginePageServices): EnginePages {
           return show(ctx, { view: 'finished', status: 409, ...wayOn });
         // Another session than when the request came to wait: it begins anew, for whoever is signed in now (design §2).
         const { Interaction: waiting } = ctx.oidc.entities;
-        if (waiting) {
-          const url = restartUrl(app, waiting.params);
+        const url = waiting && (await services.restartUrl(app, waiting));
+        if (url !== undefined) {
           return show(ctx, { view: 'go-on', status: 200, url, clientName: clientNameOf(ctx, app) });
         }
       }
@@ -174,7 +176,8 @@ function answerWithoutStore(ctx: EngineContext, app: App, services: EnginePageSe
 function restartOf(ctx: EngineContext, app: App): { url: string } | undefined {
   const { Interaction: ended } = ctx.oidc?.entities ?? {};
   const hasEnded = ctx.oidc?.route === 'resume' && ctx.oidc.params !== undefined;
-  return hasEnded && ended ? { url: restartUrl(app, ended.params) } : undefined;
+  // Nothing can be written while the store is away: a pushed request begins anew within its own 60 seconds only.
+  return hasEnded && ended ? { url: requestUrl(app, ended) } : undefined;
 }
 
 /**

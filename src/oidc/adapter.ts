@@ -25,6 +25,8 @@ const ENTOMBED = new Set(['Grant', 'Interaction', 'Session']);
 
 /** What restoring a backup must not bring back does not end what was registered. */
 const OUTLIVES_EPOCH = new Set(['Client']);
+/** Two interactions in a row, sign-in and consent, may each last an hour before the request gives its code (OA-34). */
+const PUSHED_REQUEST_KEPT_S = 2 * 60 * 60;
 
 export interface AdapterDeps {
   readonly store: Store;
@@ -54,11 +56,6 @@ export class Adapter {
     const now = this.#deps.clock.now();
     if (INSERT_ONLY.has(this.#model)) {
       await artifacts.insert(this.#app.id, this.#model, draft, now);
-    } else if (this.#model === 'ReplayDetection') {
-      // Closes the engine's find-then-save race: the second insert is the replay.
-      if (!(await artifacts.insert(this.#app.id, this.#model, draft, now))) {
-        throw new errors.InvalidGrant('replay detected');
-      }
     } else if (!(await artifacts.upsert(this.#app.id, this.#model, draft, now))) {
       throw this.#model === 'Grant' ? new errors.InvalidGrant('grant revoked') : finished();
     }
@@ -151,12 +148,23 @@ export class Adapter {
     return this.mark(id, TOMBSTONE, { ...why, at: this.#deps.clock.now() });
   }
 
+  /** True for exactly one caller over all processes: nothing with this id was there, and now it is until then. */
+  claim(id: string, expiresAt: number): Promise<boolean> {
+    const draft = { id: this.#key(id), data: {}, expiresAt };
+    return this.#deps.store.artifacts.insert(this.#app.id, this.#model, draft, this.#deps.clock.now());
+  }
+
   row(id: string): Promise<Artifact | undefined> {
     return this.#deps.store.artifacts.find(this.#app.id, this.#model, this.#key(id), this.#deps.clock.now());
   }
 
   async rowsByUid(uid: string): Promise<readonly Artifact[]> {
     return this.#deps.store.artifacts.findBy(this.#app.id, this.#model, 'uid', uid, this.#deps.clock.now());
+  }
+
+  /** Seconds that a row stays beyond its validity, to be found used up. */
+  get #keptS(): number {
+    return this.#model === 'PushedAuthorizationRequest' ? PUSHED_REQUEST_KEPT_S : 0;
   }
 
   #key(id: string): string {
@@ -169,7 +177,8 @@ export class Adapter {
     return {
       id: key,
       data: SEALED.has(this.#model) ? this.#seal(key, id, rest) : (rest as JsonObject), // payloads are JSON by contract
-      expiresAt: expiresIn === undefined ? undefined : this.#deps.clock.now() + expiresIn * 1000,
+      expiresAt:
+        expiresIn === undefined ? undefined : this.#deps.clock.now() + (expiresIn + this.#keptS) * 1000,
       ...this.#indexes(payload),
     };
   }

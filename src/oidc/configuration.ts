@@ -4,6 +4,8 @@ import type { App } from '../apps/apps.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { randomToken } from '../core/random.ts';
+import type { GuardedFetch } from '../outbound/guarded-fetch.ts';
+import { assertClientAssertion } from './client-authentication.ts';
 import { engineClients, OWN_CLIENT_KEYS } from './clients.ts';
 import type { Consents } from './consent.ts';
 import { CookieSignatures } from './cookie-signatures.ts';
@@ -32,6 +34,8 @@ const CODE_TTL_S = 60;
 const INTERACTION_TTL_S = 60 * 60;
 /** Of `state` and `nonce`: they come back as they were sent or not at all, never cut (OA-16). */
 const MAX_ECHO = 2048;
+/** The engine's own limit is none (OA-41). */
+const MAX_KEY_SET_BYTES = 64 * 1024;
 
 /** `email` is no registered amr value; the registered ones would all claim more than a mailbox proves (AC-20). */
 export const EMAIL_LOGIN = { amr: ['email'], acr: 'urn:postern:acr:email' } as const;
@@ -43,6 +47,7 @@ export interface ConfigurationDeps {
   readonly consents: Consents;
   readonly families: Families;
   readonly pages: EnginePages;
+  readonly fetch: GuardedFetch;
   findUser(app: App, id: string): Promise<EngineUser | undefined>;
   // biome-ignore lint/suspicious/noExplicitAny: the engine takes any class with the adapter's methods
   readonly adapter: any;
@@ -68,7 +73,7 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     conformIdTokenClaims: true,
     responseTypes: ['code'],
     subjectTypes: ['public'],
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     clientDefaults: {
       grant_types: ['authorization_code'],
       response_types: ['code'],
@@ -80,15 +85,22 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     acceptQueryParamAccessTokens: false,
     enableHttpPostMethods: false,
     clockTolerance: 15,
-    pkce: { required: () => true },
+    pkce: { required: (_ctx, client) => (client as { require_pkce?: unknown }).require_pkce !== false }, // extra metadata
+    assertJwtClientAuthClaimsAndHeader: assertClientAssertion(app.issuer, deps.clock),
     clientBasedCORS: (_ctx, origin, client) => originsOf(client).includes(origin),
     cookies: cookies(app, deps.keyring),
     features: features({
-      logoutSource: (ctx) => pages.logout(ctx, app),
-      postLogoutSuccessSource: (ctx) => pages.loggedOut(ctx, app),
+      pages: {
+        logoutSource: (ctx) => pages.logout(ctx, app),
+        postLogoutSuccessSource: (ctx) => pages.loggedOut(ctx, app),
+      },
       resourceIndicators: resourceIndicators(app),
       mayIntrospect: introspectionPolicy(app, deps),
       revoke: revocationPolicy(deps.families),
+      clientCredentials: Object.values(app.settings.clients).some(({ grant_types }) =>
+        grant_types.includes('client_credentials'),
+      ),
+      dPoP: dpop(app, deps.keyring),
     }),
     renderError: (ctx, out, error) => pages.error(ctx, app, out, error),
     interactions: {
@@ -122,12 +134,14 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
       introspection: '/introspect',
       jwks: '/jwks',
       revocation: '/revoke',
+      pushed_authorization_request: '/request',
       token: '/token',
       userinfo: '/me',
     },
     ttl: {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? seconds(lifetimes.access_token),
       AuthorizationCode: CODE_TTL_S,
+      ClientCredentials: seconds(lifetimes.access_token),
       Grant: seconds(lifetimes.refresh_token_absolute) + INTERACTION_TTL_S,
       IdToken: seconds(lifetimes.id_token),
       Interaction: INTERACTION_TTL_S,
@@ -139,12 +153,13 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
       },
       Session: seconds(lifetimes.session),
     },
-    fetch: () => {
-      throw new Error('the engine fetches nothing: no feature that needs it is on');
-    },
+    // Only key sets of clients (`jwks_uri`); the engine's own guard looks after it has connected (OA-41).
+    fetch: (url, options) => guardedFetch(deps, url, options),
+    fetchResponseBodyLimits: { jwks_uri: MAX_KEY_SET_BYTES },
     enabledJWA: {
       // No HMAC algorithms: they would need client secrets in clear (OA-48).
-      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'Ed25519', 'EdDSA'],
+      dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519', 'EdDSA'],
       idTokenSigningAlgValues: ['RS256', 'ES256'],
       userinfoSigningAlgValues: ['RS256', 'ES256'],
     },
@@ -154,6 +169,27 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
 /** Extra metadata, checked by the schema; a client that says nothing has the defaults. */
 const policyOf = (client: object) =>
   client as { readonly refresh_tokens?: unknown; readonly refresh_token_rotation?: unknown };
+
+/** Nonces are derived, not stored: every process accepts what another gave out (RFC 9449 §8). */
+function dpop({ id, settings }: App, keyring: Keyring) {
+  const { nonce } = settings.dpop;
+  return {
+    nonceSecret: nonce === 'off' ? undefined : keyring.key(id, 'dpop-nonce'),
+    requireNonce: () => nonce === 'required',
+  };
+}
+
+function guardedFetch(
+  deps: ConfigurationDeps,
+  url: string | URL | Request,
+  options: RequestInit | undefined,
+) {
+  const headers = Object.fromEntries(new Headers(options?.headers));
+  return deps.fetch(url instanceof Request ? url.url : url, {
+    headers,
+    ...(options?.signal ? { signal: options.signal } : {}),
+  });
+}
 
 function originsOf(client: object): readonly string[] {
   const { allowed_origins: origins } = client as { allowed_origins?: unknown }; // extra metadata, checked by the schema

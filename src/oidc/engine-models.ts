@@ -25,6 +25,7 @@ export interface EngineToken extends EngineModel {
 export interface ModelClass<Instance> {
   // biome-ignore lint/suspicious/noExplicitAny: a mixin constructor has to take any[] (TS2545)
   new (...args: any[]): Instance;
+  readonly adapter: Adapter;
   readonly IN_PAYLOAD: readonly string[];
   find(value: string, options?: object): Promise<Instance | undefined>;
 }

@@ -9,6 +9,7 @@ import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import type { Log } from '../lib/log.ts';
+import type { GuardedFetch } from '../outbound/guarded-fetch.ts';
 import { type Store, StoreUnavailable, TOMBSTONE } from '../store/port.ts';
 import { Adapter } from './adapter.ts';
 import { configuration, hostOf } from './configuration.ts';
@@ -18,6 +19,7 @@ import { type EngineEvent, Families } from './families.ts';
 import type { KeyView } from './keys.ts';
 import { installModels } from './models.ts';
 import type { EngineContext, EnginePages } from './pages.ts';
+import { reopen, requestUriOf } from './pushed-requests.ts';
 import { askedScopes } from './resources.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
 
@@ -32,6 +34,8 @@ export interface EngineDeps {
   readonly log: Log;
   readonly pages: EnginePages;
   readonly epoch: Epoch;
+  /** For key sets that clients publish. */
+  readonly fetch: GuardedFetch;
   findUser(app: App, id: string): Promise<EngineUser | undefined>;
   onEvent(app: App, event: EngineEvent): Promise<void>;
   /** Never rejects: the interaction has ended, whatever becomes of its challenges. */
@@ -56,8 +60,8 @@ export type InteractionState =
       /** Id of the browser that proved a mailbox for it: that one can resume it. */
       readonly provedBy: string | undefined;
       readonly resumeUrl: string;
-      /** The same authorization request from its beginning. */
-      readonly restartUrl: string;
+      /** The same authorization request from its beginning; undefined when it cannot begin again. */
+      restart(): Promise<string | undefined>;
     }
   /** Resumed before, in this or another tab. */
   | { readonly state: 'finished'; readonly clientId: string }
@@ -74,19 +78,33 @@ export type InteractionResult =
   | { readonly consent: Record<string, never> }
   | { readonly error: 'access_denied'; readonly error_description: string };
 
+/** The part of the engine's interactions that tells how they began. */
+export interface Restartable {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly parJti?: string | undefined;
+}
+
 export class Engine {
   readonly app: App;
   readonly consents: Consents;
   readonly #provider: Provider;
+  readonly #clock: Clock;
   readonly #host: string;
   readonly #published: ReadonlySet<string>;
   readonly #handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
-  private constructor(app: App, provider: Provider, consents: Consents, published: ReadonlySet<string>) {
+  private constructor(
+    app: App,
+    provider: Provider,
+    consents: Consents,
+    published: ReadonlySet<string>,
+    clock: Clock,
+  ) {
     this.app = app;
     this.consents = consents;
     this.#provider = provider;
     this.#published = published;
+    this.#clock = clock;
     this.#host = new URL(app.issuer).host;
     // Koa types this as void; it is the promise of the whole answer.
     this.#handle = provider.callback() as (req: IncomingMessage, res: ServerResponse) => Promise<void>;
@@ -116,7 +134,7 @@ export class Engine {
       await deps.pages.finish(ctx as unknown as EngineContext, app); // the engine's own Koa context
     });
     logFaults(provider, app, deps);
-    return new Engine(app, provider, consents, published);
+    return new Engine(app, provider, consents, published, deps.clock);
   }
 
   /** Answers one request whose URL, path prefix already removed, is `rest`. */
@@ -166,7 +184,7 @@ export class Engine {
       accountId: interaction.session?.accountId,
       provedBy: result?.login === undefined ? undefined : textOf(result.browser),
       resumeUrl: interaction.returnTo,
-      restartUrl: restartUrl(this.app, params),
+      restart: () => this.restartUrl(interaction),
     };
   }
 
@@ -223,6 +241,16 @@ export class Engine {
     return (await this.#endedState(uid)).state === 'finished';
   }
 
+  /**
+   * Where the request of this interaction begins anew. One that was pushed stays behind its request_uri: its parameters
+   * never stood in an address bar, and its client may have to push (RFC 9126 §5). Undefined when it gave a code already.
+   */
+  async restartUrl(interaction: Restartable): Promise<string | undefined> {
+    const { parJti } = interaction;
+    const isOpen = parJti === undefined || (await reopen(this.#provider, parJti, this.#clock));
+    return isOpen ? requestUrl(this.app, interaction) : undefined;
+  }
+
   #session(req: IncomingMessage, res: ServerResponse) {
     return this.#provider.Session.get(this.#context(req, res));
   }
@@ -262,15 +290,24 @@ function logFaults(provider: Provider, app: App, { log, pages }: EngineDeps): vo
   provider.on('userinfo.error', refused('userinfo'));
   provider.on('introspection.error', refused('introspection'));
   provider.on('revocation.error', refused('revocation'));
+  provider.on('pushed_authorization_request.error', refused('pushed_authorization_request'));
   provider.on('end_session.error', refused('end_session'));
 }
 
-/** Parameters as the client sent them; nothing of ours was added. */
-export function restartUrl(app: App, params: Readonly<Record<string, unknown>>): string {
-  const given = Object.entries(params).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
+/** What the client sent the browser to: its parameters, nothing of ours added, or its request_uri. */
+export function requestUrl(app: App, { params, parJti }: Restartable): string {
+  // Only `resource` may stand there several times (RFC 8707 §2).
+  const given = Object.entries(params).flatMap(([name, value]) =>
+    [value].flat().flatMap((one): [string, string][] => (typeof one === 'string' ? [[name, one]] : [])),
   );
-  return `${app.issuer}/auth?${new URLSearchParams(given)}`;
+  const sent: [string, string][] =
+    parJti === undefined
+      ? given
+      : [
+          ['client_id', String(params.client_id)],
+          ['request_uri', requestUriOf(parJti)],
+        ];
+  return `${app.issuer}/auth?${new URLSearchParams(sent)}`;
 }
 
 /** The engine's own answer: RFC 7517 §5. */

@@ -15,16 +15,21 @@ type Policy<Name extends 'introspection' | 'revocation'> = NonNullable<
 >;
 
 /** The parts of features that differ from app to app. */
-export type FeatureOptions = Pick<
-  NonNullable<Features['rpInitiatedLogout']>,
-  'logoutSource' | 'postLogoutSuccessSource'
-> & {
+export interface FeatureOptions {
+  readonly pages: Pick<
+    NonNullable<Features['rpInitiatedLogout']>,
+    'logoutSource' | 'postLogoutSuccessSource'
+  >;
   readonly resourceIndicators: object;
   readonly mayIntrospect: Policy<'introspection'>;
   readonly revoke: Policy<'revocation'>;
-};
+  /** Whether any client of the app may ask for tokens of its own. */
+  readonly clientCredentials: boolean;
+  readonly dPoP: Pick<NonNullable<Features['dPoP']>, 'nonceSecret' | 'requireNonce'>;
+}
 
-export function features({ resourceIndicators, mayIntrospect, revoke, ...pages }: FeatureOptions): Features {
+export function features(options: FeatureOptions): Features {
+  const { pages, resourceIndicators, mayIntrospect, revoke, clientCredentials, dPoP } = options;
   const all: EveryFeature = {
     /** Client attestation is an early draft. */
     attestClientAuth: { enabled: false },
@@ -34,16 +39,16 @@ export function features({ resourceIndicators, mayIntrospect, revoke, ...pages }
     ciba: { enabled: false },
     /** Claims follow scopes; single claims by request would bypass what consent shows (OA-43). */
     claimsParameter: { enabled: false },
-    /** No service clients: there is no resource to ask for yet. */
-    clientCredentials: { enabled: false },
+    /** Tokens of a service itself, where a client has the grant (client-credentials.ts). */
+    clientCredentials: { enabled: clientCredentials },
     /** Fetches URLs that a stranger names (OA-40): off until asked for with its guard. */
     clientIdMetadataDocument: { enabled: false },
     /** The engine's own sample pages sign anybody in. */
     devInteractions: { enabled: false },
     /** No approval on another device (OA-52). */
     deviceFlow: { enabled: false },
-    /** Sender-constrained tokens come with the replay store's own tests (OA-35). */
-    dPoP: { enabled: false },
+    /** Any client may bind its tokens to a key (RFC 9449); one use of each proof by our own ReplayDetection (OA-35). */
+    dPoP: { enabled: true, allowReplay: false, ...dPoP },
     /** Nothing here is worth the key handling of JWE. */
     encryption: { enabled: false },
     /** Private keys are in this process, sealed at rest. */
@@ -60,8 +65,12 @@ export function features({ resourceIndicators, mayIntrospect, revoke, ...pages }
     mTLS: { enabled: false },
     /** Credential issuance is another product. */
     openid4vci: { enabled: false },
-    /** Comes with client authentication by key (OA-34). */
-    pushedAuthorizationRequests: { enabled: false },
+    /** For every client; required per client by its own metadata (RFC 9126, OA-34). */
+    pushedAuthorizationRequests: {
+      enabled: true,
+      requirePushedAuthorizationRequests: false,
+      allowUnregisteredRedirectUris: false,
+    },
     /** Off until asked for (OA-39). */
     registration: { enabled: false },
     registrationManagement: { enabled: false },

@@ -7,18 +7,19 @@
  * - Session: ending one ends the grants that it gave, before the session itself goes.
  * - Interaction: is resumed only by the browser that proved a mailbox for it.
  * - Grant: knows the session it was given in.
- * - Client: secrets are compared by hash (OA-48).
+ * - ReplayDetection, PushedAuthorizationRequest, Client: see `replay-detection.ts`, `pushed-requests.ts`, `client-authentication.ts`.
  */
-import { hash } from 'node:crypto';
 import { errors, Provider } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
-import { isSameSecret } from '../core/hash.ts';
 import type { Keyring } from '../core/keyring.ts';
+import { installClientRules } from './client-authentication.ts';
 import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
 import type { Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
+import { pushedAuthorizationRequest } from './pushed-requests.ts';
 import { refreshToken } from './refresh-token.ts';
+import { replayDetection } from './replay-detection.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
 
 interface EngineSession extends EngineModel {
@@ -46,10 +47,12 @@ export function installModels(provider: Provider, deps: ModelDeps): void {
     Session: session(provider, deps),
     Interaction: interaction(provider, deps),
     Grant: grant(provider),
+    ReplayDetection: replayDetection(provider),
+    PushedAuthorizationRequest: pushedAuthorizationRequest(provider),
   };
   for (const [name, value] of Object.entries(models)) Object.defineProperty(provider, name, { value });
+  installClientRules(provider, deps.clock);
   Object.defineProperties(provider.Client.prototype, {
-    compareClientSecret: { value: compareClientSecret },
     // Other response types never get this far; their errors travel in fragments (OAuth 2.0 Multiple Response Types §3).
     responseModeAllowed: {
       value: (mode: string, type: string) => type !== 'code' || RESPONSE_MODES.some((one) => one === mode),
@@ -117,11 +120,3 @@ function grant(provider: Provider) {
     }
   };
 }
-
-/** The engine knows a secret only as `sha256:` and the base64url digest: see `clients.ts`. */
-function compareClientSecret(this: { clientSecret: string }, presented: string): boolean {
-  return isSameSecret(hashedSecret(presented), this.clientSecret);
-}
-
-/** SHA-256 is enough: the schema asks for secrets of at least 32 characters (ASVS 6.5.2 on high-entropy secrets). */
-export const hashedSecret = (secret: string): string => `sha256:${hash('sha256', secret, 'base64url')}`;

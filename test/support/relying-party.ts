@@ -315,6 +315,15 @@ export class OAuthError extends Error {
   }
 }
 
+export type Sender = (request: {
+  readonly method: string;
+  readonly url: string;
+  readonly accessToken?: string;
+}) => Promise<{
+  readonly params?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}>;
+
 export interface RelyingPartyOptions {
   readonly issuer: string;
   readonly clientId: string;
@@ -323,6 +332,8 @@ export interface RelyingPartyOptions {
   /** With it the client authenticates; by `client_secret_basic` unless told otherwise. */
   readonly clientSecret?: string;
   readonly authMethod?: 'client_secret_basic' | 'client_secret_post';
+  /** Adds what proves the client or its key to every request of its own. */
+  readonly sender?: Sender;
   readonly route?: Route;
   readonly localAddress?: string;
   /** Judges the times in ID tokens, where the server's clock was moved; milliseconds since the epoch. */
@@ -394,6 +405,28 @@ export class RelyingParty {
     return url.href;
   }
 
+  /** The same request, pushed (RFC 9126); refusals are answers, not exceptions. */
+  async push(
+    params: Readonly<Record<string, string | undefined>> = {},
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<TokenAnswer> {
+    const { searchParams } = new URL(await this.authorizationUrl(params));
+    const { pushed_authorization_request_endpoint: url } = await this.metadata();
+    return this.#post(String(url), { ...Object.fromEntries(searchParams), ...more });
+  }
+
+  /** URL of a new authorization request that was pushed. */
+  async pushedUrl(params: Readonly<Record<string, string | undefined>> = {}): Promise<string> {
+    const { request_uri } = acceptedJson(await this.push(params));
+    return this.requestUriUrl(String(request_uri));
+  }
+
+  async requestUriUrl(request_uri: string): Promise<string> {
+    const url = new URL((await this.metadata()).authorization_endpoint);
+    url.search = new URLSearchParams({ client_id: this.options.clientId, request_uri }).toString();
+    return url.href;
+  }
+
   /** Whether this address is the callback of this client: what a `Browser` stops at. */
   isCallback = (url: URL): boolean => `${url.origin}${url.pathname}` === this.options.redirectUri;
 
@@ -434,7 +467,12 @@ export class RelyingParty {
 
   async userinfo(accessToken: string): Promise<Readonly<Record<string, unknown>>> {
     const { userinfo_endpoint: url } = await this.metadata();
-    const answer = await this.#call(url, 'GET', { authorization: `Bearer ${accessToken}` });
+    const sent = await this.options.sender?.({ method: 'GET', url, accessToken });
+    const scheme = sent?.headers?.dpop === undefined ? 'Bearer' : 'DPoP';
+    const answer = await this.#call(url, 'GET', {
+      authorization: `${scheme} ${accessToken}`,
+      ...sent?.headers,
+    });
     return acceptedJson(answer);
   }
 
@@ -508,10 +546,11 @@ export class RelyingParty {
   }
 
   /** RFC 6749 §2.3.1: both halves of the Basic credentials are form-encoded first. */
-  #post(url: string, params: Readonly<Record<string, string>>): Promise<TokenAnswer> {
-    const { clientId, clientSecret, authMethod = 'client_secret_basic' } = this.options;
-    const headers: Record<string, string> = { 'content-type': FORM_TYPE };
-    const body = new URLSearchParams(params);
+  async #post(url: string, params: Readonly<Record<string, string>>): Promise<TokenAnswer> {
+    const { clientId, clientSecret, authMethod = 'client_secret_basic', sender } = this.options;
+    const sent = await sender?.({ method: 'POST', url });
+    const headers: Record<string, string> = { 'content-type': FORM_TYPE, ...sent?.headers };
+    const body = new URLSearchParams({ ...sent?.params, ...params });
     if (clientSecret === undefined) body.set('client_id', clientId);
     else if (authMethod === 'client_secret_post') {
       body.set('client_id', clientId);

@@ -56,6 +56,9 @@ describe('configuration file', () => {
       refresh_tokens: 'always',
       refresh_token_rotation: true,
       allowed_origins: [],
+      require_pushed_authorization_requests: false,
+      dpop_bound_access_tokens: false,
+      require_pkce: true,
     });
   });
 
@@ -291,7 +294,12 @@ describe('configuration file', () => {
         'apps.shop.clients.web.redirectUris',
         /mean redirect_uris/,
       ],
-      ['no redirect URI', publicClient('redirect_uris: []'), 'apps.shop.clients.web.redirect_uris', />=1/],
+      [
+        'no redirect URI',
+        publicClient('redirect_uris: []'),
+        'apps.shop.clients.web.redirect_uris',
+        /is missing/,
+      ],
       [
         'sector_identifier_uri',
         withUri('https://a/', ', sector_identifier_uri: https://x'),

@@ -12,7 +12,8 @@ describe('signatures of the engine’s cookies', () => {
     const signed = signatures.sign(DATA);
     expect(signatures.verify(DATA, signed)).to.equal(true);
     expect(signatures.verify(`${DATA}x`, signed)).to.equal(false);
-    expect(signatures.verify(DATA, `${signed.slice(0, -2)}AA`)).to.equal(false);
+    const changed = signed.at(-2) === 'A' ? 'QA' : 'AA';
+    expect(signatures.verify(DATA, `${signed.slice(0, -2)}${changed}`)).to.equal(false);
     expect(signatures.verify(DATA, '')).to.equal(false);
     expect(new CookieSignatures([older]).verify(DATA, signed)).to.equal(false);
   });

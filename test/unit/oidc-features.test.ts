@@ -11,15 +11,25 @@ async function engineSwitches(): Promise<readonly string[]> {
   return Object.keys(defaults.features).sort();
 }
 
-const ON = ['introspection', 'resourceIndicators', 'revocation', 'rpInitiatedLogout', 'userinfo'];
+const ON = [
+  'clientCredentials',
+  'dPoP',
+  'introspection',
+  'pushedAuthorizationRequests',
+  'resourceIndicators',
+  'revocation',
+  'rpInitiatedLogout',
+  'userinfo',
+];
 
 describe('features of the engine', () => {
   const options = {
-    logoutSource: async () => undefined,
-    postLogoutSuccessSource: async () => undefined,
+    pages: { logoutSource: async () => undefined, postLogoutSuccessSource: async () => undefined },
     resourceIndicators: {},
     mayIntrospect: async () => false,
     revoke: async () => false,
+    clientCredentials: true,
+    dPoP: { nonceSecret: undefined, requireNonce: () => false },
   };
   const decided = Object.entries(features(options));
 

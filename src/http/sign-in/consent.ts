@@ -15,7 +15,7 @@ export async function consentPage(
   const { interaction } = request;
   const userId = await askedUser(ctx, request, services);
   const user = userId === undefined ? undefined : await services.accounts.findById(request.app.id, userId);
-  if (!user) return goOnPage(request, interaction.restartUrl);
+  if (!user) return beginAnew(request);
   return {
     view: 'consent',
     status: 200,
@@ -37,7 +37,7 @@ export async function grantConsent(
   if (interaction.prompt !== 'consent')
     throw new PosternError('bad_request', { detail: 'no consent is asked' });
   const userId = await askedUser(ctx, request, services);
-  if (userId === undefined) return goOnPage(request, interaction.restartUrl);
+  if (userId === undefined) return beginAnew(request);
   const engine = await services.engines.get(app);
   const { clientId, scopes, redirectHost: host } = interaction;
   await engine.consents.grant(app.id, { userId, clientId, scopes, host });
@@ -46,6 +46,13 @@ export async function grantConsent(
   return finished === 'finished'
     ? finishedPage(request.clientFacts(clientId))
     : goOnPage(request, finished.resumeUrl);
+}
+
+async function beginAnew(request: InteractionRequest): Promise<Page> {
+  const url = await request.interaction.restart();
+  return url === undefined
+    ? finishedPage(request.clientFacts(request.interaction.clientId))
+    : goOnPage(request, url);
 }
 
 /**

@@ -90,12 +90,16 @@ describe('metadata', () => {
       'none',
       'client_secret_basic',
       'client_secret_post',
+      'private_key_jwt',
     ]);
+    expect(document.token_endpoint_auth_signing_alg_values_supported).to.satisfy((algs: string[]) =>
+      algs.every((alg) => !/^(HS|none)/i.test(alg)),
+    );
   });
 
   it('OA-38, OA-39, OA-52 it is silent on front-channel logout, session management, registration, devices and CIBA', async () => {
     const names = Object.keys(jsonOf(await get(`${harness.url}/shop${DISCOVERY}`)));
-    const foreign = /frontchannel|check_session|registration_endpoint|device|backchannel|pushed/;
+    const foreign = /frontchannel|check_session|registration_endpoint|device|backchannel/;
     expect(names.filter((name) => foreign.test(name))).to.deep.equal([]);
   });
 
@@ -104,7 +108,6 @@ describe('metadata', () => {
     'device',
     'device/auth',
     'backchannel',
-    'request',
     'token/introspection',
     'token/revocation',
     'challenge',
