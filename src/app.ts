@@ -12,7 +12,7 @@ import { Challenges } from './challenges/challenges.ts';
 import { Passes } from './challenges/passes.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, MINUTE, SECOND, systemClock } from './core/clock.ts';
-import { type AppId, asUserId } from './core/ids.ts';
+import type { AppId } from './core/ids.ts';
 import { Keyring } from './core/keyring.ts';
 import { REQUEST_PATIENCE_MS } from './core/patience.ts';
 import { readCookie, setCookie } from './http/cookies.ts';
@@ -32,7 +32,7 @@ import { type CaptureTransport, createCaptureTransport } from './mail/transports
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
 import { Epoch } from './oidc/epoch.ts';
-import type { EngineEvent } from './oidc/families.ts';
+import { auditEntryOf } from './oidc/family-events.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
 import { createGuardedFetch } from './outbound/guarded-fetch.ts';
@@ -131,7 +131,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     findUser: (app, id) => accounts.findById(app.id, id),
     fetch: createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production }),
     onEvent: async (app, event) => {
-      await record(audit, app, event);
+      await audit.record(app.id, auditEntryOf(event));
     },
     askingBrowser: (ctx, app) => browsers.find(app.id, readCookie(ctx, app, 'ask')),
     onInteractionEnded: (app, uid) =>
@@ -260,13 +260,6 @@ async function devRouters(
   const inboxPath = inbox ? { inboxPath: '/dev/inbox' } : {};
   const demo = createDemoRouter({ baseUrl: config.baseUrl, apps: demoApps, clock, ...inboxPath });
   return inbox ? [demo, createInboxRouter(inbox, {})] : [demo];
-}
-
-function record(audit: Audit, app: App, { type, grantId, clientId, userId }: EngineEvent): Promise<string> {
-  const subject = { clientId, userId: asUserId(userId) };
-  return type === 'sign_out' || type === 'client' || type === 'operator'
-    ? audit.record(app.id, { ...subject, type: 'grant.revoked', grant: grantId, reason: type })
-    : audit.record(app.id, { ...subject, type, grant: grantId });
 }
 
 const complain = (log: Log, message: string) => (fault: unknown) =>

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { configSchema } from './config-schema.ts';
+import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
 import { clientSecret, secret } from './secret.ts';
@@ -20,6 +21,8 @@ export const COMMANDS: readonly Command[] = [
   clientSecret,
   keysList,
   keysRotate,
+  familiesList,
+  familiesRevoke,
   storeCheck,
   storeMigrate,
   storeBackup,

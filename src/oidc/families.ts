@@ -8,6 +8,7 @@
 import type { App } from '../apps/apps.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
 import { type Artifact, type Store, TOMBSTONE } from '../store/port.ts';
+import type { Epoch } from './epoch.ts';
 
 export interface Family {
   readonly grantId: string;
@@ -40,12 +41,16 @@ export interface FamilyView extends Family {
   readonly session: string | undefined;
 }
 
-export interface FamilyQuery {
-  readonly userId?: string;
-  readonly clientId?: string;
-  readonly session?: string;
+/** What every named part says holds; with none it selects nothing. */
+export interface FamilySelector {
+  readonly userId?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly session?: string | undefined;
+}
+
+export interface FamilyQuery extends FamilySelector {
   /** Id of the last Grant already seen. */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** 1 to 1000 Grants are looked at. */
   readonly limit: number;
 }
@@ -59,6 +64,7 @@ export interface FamilyPage {
 export interface FamiliesDeps {
   readonly store: Store;
   readonly clock: Clock;
+  readonly epoch: Epoch;
   readonly emit: (event: EngineEvent) => Promise<void>;
 }
 
@@ -94,6 +100,14 @@ export class Families {
     await Promise.all(bound.map((row) => this.revoke(familyOf(row), 'sign_out')));
   }
 
+  /** Ends every family of what is asked, those that wait for their first token too; gives their number. */
+  async revokeAll(query: FamilySelector, reason: RevocationReason): Promise<number> {
+    const grants = await this.#grants(query);
+    let ended = 0;
+    for (const row of grants) if (await this.revoke(familyOf(row), reason)) ended += 1;
+    return ended;
+  }
+
   /** The same successor was given out again within the grace window. */
   async replayed(family: Family): Promise<void> {
     await this.#deps.emit({ ...family, type: 'token.refresh_replayed' });
@@ -121,7 +135,7 @@ export class Families {
   }
 
   /** Grants of the narrowest of what is asked, without those that ended. */
-  async #grants({ userId, clientId, session }: Omit<FamilyQuery, 'limit'>): Promise<readonly Artifact[]> {
+  async #grants({ userId, clientId, session }: FamilySelector): Promise<readonly Artifact[]> {
     const { store, clock } = this.#deps;
     const by = (index: 'uid' | 'accountId' | 'clientId', value: string) =>
       store.artifacts.findBy(this.#app, 'Grant', index, value, clock.now());
@@ -141,9 +155,10 @@ export class Families {
     );
   }
 
-  /** Undefined when no token of it is left: a Grant outlives them by a little. */
+  /** Undefined when no token of it is left (a Grant outlives them by a little), or all are void. */
   async #view(row: Artifact): Promise<FamilyView | undefined> {
-    const { store, clock } = this.#deps;
+    const { store, clock, epoch } = this.#deps;
+    if (await epoch.isBefore(Number(row.data.iat))) return undefined;
     const members = await Promise.all(
       MEMBERS.map((model) => store.artifacts.findBy(this.#app, model, 'grantId', row.id, clock.now())),
     );

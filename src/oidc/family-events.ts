@@ -1,0 +1,16 @@
+/** What the audit log is told of grants and token families; never a token. */
+import type { AuditEntry } from '../audit/events.ts';
+import { asUserId } from '../core/ids.ts';
+import type { EngineEvent } from './families.ts';
+
+export function auditEntryOf({ type, grantId: grant, clientId, userId }: EngineEvent): AuditEntry {
+  const subject = { clientId, userId: asUserId(userId), grant };
+  switch (type) {
+    case 'token.refresh_reuse_detected':
+    case 'token.code_reuse_detected':
+    case 'token.refresh_replayed':
+      return { ...subject, type };
+    default:
+      return { ...subject, type: 'grant.revoked', reason: type };
+  }
+}
