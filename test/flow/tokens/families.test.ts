@@ -17,7 +17,7 @@ import {
   refreshWith,
   tokensFor,
 } from '../../support/logins.ts';
-import { bytesOf, SecretBag } from '../../support/secret-bag.ts';
+import { SecretBag } from '../../support/secret-bag.ts';
 import { SHOP, withSecret } from './shop.ts';
 
 describe('families', () => {
@@ -79,7 +79,7 @@ describe('families', () => {
     }
     bag.addCookies(login.browser);
     expect(bag.foundIn(out.join('\n'))).to.deep.equal([]);
-    expect(bag.foundIn(bytesOf(harness.directory))).to.deep.equal([]);
+    expect(bag.foundIn(await harness.dump())).to.deep.equal([]);
   });
 
   it('AC-22 one of a page: only that family dies, its neighbours in the same session go on', async () => {
