@@ -31,6 +31,7 @@ import type { Transport } from './mail/transport.ts';
 import { type CaptureTransport, createCaptureTransport } from './mail/transports/capture.ts';
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { Epoch } from './oidc/epoch.ts';
 import { auditEntryOf } from './oidc/family-events.ts';
 import { SigningKeys } from './oidc/keys.ts';
@@ -47,6 +48,8 @@ export interface Overrides {
   readonly store?: Store;
   /** Carries every app's mail. */
   readonly transport?: Transport;
+  /** Told what happens; nothing is measured without it. */
+  readonly metrics?: Metrics;
   /** How long one request may wait for the store, ms; tests have less patience. */
   readonly patienceMs?: number;
   /** The development inbox, where servers that share a store share it too. */
@@ -67,7 +70,9 @@ export interface Server {
   tick(): Promise<void>;
   /** Makes keys and engines of all apps, and loads what draws pages, ahead of the first visitor. */
   warmUp(): Promise<void>;
-  /** Readiness goes first; then what is under way ends, then the store. */
+  /** Says `stopping` to probes from now on; everything else goes on. */
+  retire(): void;
+  /** Takes no more jobs and ends or gives back those under way, then lets go of mail servers and store. */
   close(): Promise<void>;
 }
 
@@ -83,12 +88,16 @@ const STOP_WAIT_MS = MINUTE / 4;
 export async function buildServer(config: Config, overrides: Overrides = {}): Promise<Server> {
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? silentLog;
-  const store = guarded(overrides.store ?? openStore(config.storeUrl, { log }));
+  const { metrics } = overrides;
+  const onBatch = (size: number): void => metrics?.batch(size);
+  const store = guarded(overrides.store ?? openStore(config.storeUrl, { log, onBatch }), {
+    observe: (operation, outcome, ms) => metrics?.storeCall(operation, outcome, ms),
+  });
   await store.prepare();
   await assertWhole(store, clock.now());
   const keyring = new Keyring(config.secrets);
   const apps = await loadApps(config, { store, clock });
-  const audit = createAudit({ store, clock });
+  const audit = createAudit({ store, clock, onEvent: (app, event) => metrics?.event(apps.byId(app), event) });
   const jobs = createJobs({ store, clock, log });
   const accounts = new Accounts(store, clock);
   const limits = new Limits(store, clock);
@@ -115,6 +124,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       return contents && composeChallengeMail(app, intent, contents, keyring);
     },
     report: async (intent, outcome, reason) => {
+      metrics?.mail(apps.byId(intent.app), outcome);
       if (outcome !== 'deferred') await challenges.mailOutcome(intent, outcome, reason);
     },
   });
@@ -134,6 +144,8 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       await audit.record(app.id, auditEntryOf(event));
     },
     askingBrowser: (ctx, app) => browsers.find(app.id, readCookie(ctx, app, 'ask')),
+    onTokens: (app, grant, error) =>
+      error === undefined ? metrics?.tokens(app, grant) : metrics?.tokensRefused(app, grant, error),
     onInteractionEnded: (app, uid) =>
       challenges.settle(app.id, uid).catch(complain(log, 'challenges of an interaction were not closed')),
     pages: enginePages({
@@ -149,7 +161,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       isFinished: async (app, uid) => (await engines.get(app)).isFinished(uid),
     }),
   });
-  const health = new Health(store, clock);
+  const health = new Health({ store, clock, mailAge: async () => (await outbox.backlog()).oldestMs });
   const services = {
     engines,
     methods: createMethods({ challenges, clock }),
@@ -168,11 +180,17 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     health,
     clock,
     log,
+    metrics,
     patienceMs: overrides.patienceMs ?? REQUEST_PATIENCE_MS,
     production: config.production,
     baseUrl: config.baseUrl,
     devRouters: config.production ? [] : await devRouters(config, apps, clock, post.inbox),
   });
+
+  metrics?.onLook(async () => ({
+    engines: engines.size,
+    jobs: await Promise.all(jobs.kinds().map(async (kind) => ({ kind, ...(await jobs.backlog(kind)) }))),
+  }));
 
   const tick = async (): Promise<void> => {
     await challenges.repairMail(DUE_LIMIT);
@@ -198,6 +216,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       for (const app of apps.all) await keys.maintain(app);
       warmUpPages(new Set(apps.all.map((app) => app.settings.locale)));
     },
+    retire: () => health.stop(),
     close: async () => {
       health.stop();
       clearInterval(timer);

@@ -17,11 +17,15 @@ const REDACTED = [
   'url',
 ];
 
-export function createLog(level: Config['logLevel']): Log {
+/** @param base fields of every line, such as the worker */
+export function createLog(
+  level: Config['logLevel'],
+  base: Readonly<Record<string, string | number>> = {},
+): Log {
   const paths = REDACTED.flatMap((name) => [name, `*.${name}`]);
   return pino({
     level,
-    base: null,
+    base,
     redact: { paths, censor: '[redacted]' },
     timestamp: pino.stdTimeFunctions.isoTime,
   });

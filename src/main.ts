@@ -1,5 +1,5 @@
-/** The process: read the configuration, build, listen, stop on a signal. No logic. */
-import { createServer } from 'node:http';
+/** The process: reads the configuration and becomes the server, or the supervisor of several. No logic. */
+import cluster from 'node:cluster';
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
 
@@ -16,34 +16,10 @@ if (!loaded.ok) {
   );
   process.exit(1);
 }
-const { config, notices } = loaded;
-const [{ buildServer }, { createLog }, { banner }] = await Promise.all([
-  import('./app.ts'),
-  import('./log.ts'),
-  import('./banner.ts'),
-]);
-const server = await buildServer(config, { log: createLog(config.logLevel) });
-
-const http = createServer(
-  { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
-  server.callback,
-);
-http.maxRequestsPerSocket = 10_000;
-http.listen(config.port, config.host, () => {
-  process.stdout.write(banner(config, notices, server.inbox !== undefined));
-  // The first visitor should not wait for keys to be made.
-  void server.warmUp().catch(() => undefined);
-});
-http.on('error', (error) => {
-  process.stderr.write(`Postern cannot listen on ${config.host}:${config.port}: ${error.message}\n`);
-  process.exit(1);
-});
-
-const stop = (): void => {
-  http.close();
-  http.closeIdleConnections();
-  setTimeout(() => process.exit(1), 30_000).unref();
-  void server.close().then(() => process.exit(0));
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+if (loaded.processes.workers > 1 && cluster.isPrimary) {
+  const { supervise } = await import('./supervisor.ts');
+  await supervise(loaded);
+} else {
+  const { runServer } = await import('./run-server.ts');
+  await runServer(loaded);
+}

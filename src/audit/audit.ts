@@ -37,8 +37,10 @@ export function createAudit(options: {
   readonly clock: Clock;
   /** How long events are kept, ms; 400 days unless given, so that a yearly review finds the whole year. */
   readonly retention?: number;
+  /** Told of every event that is written for the first time. */
+  readonly onEvent?: (app: AppId, event: AuditEvent) => void;
 }): Audit {
-  const { clock, retention = 400 * DAY } = options;
+  const { clock, retention = 400 * DAY, onEvent } = options;
   const { records } = options.store;
 
   return {
@@ -50,6 +52,7 @@ export function createAudit(options: {
       try {
         const draft = { id, data: event, group: entry.userId, expiresAt: at + retention };
         await records.insert(app, KIND, draft, now);
+        onEvent?.(app, event);
       } catch (thrown) {
         if (!(thrown instanceof StoreConflict)) throw thrown;
       }

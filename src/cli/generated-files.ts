@@ -1,6 +1,7 @@
 /** Files that are made from the source and kept in the repository. A new one is one more line here. */
 import { configJsonSchema } from '../config/json-schema.ts';
 import { configurationReference } from '../config/reference.ts';
+import { metricsReference } from '../metrics/reference.ts';
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -11,4 +12,5 @@ export interface GeneratedFile {
 export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'config/schema.json', make: () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n` },
   { path: 'docs/reference/configuration.md', make: configurationReference },
+  { path: 'docs/reference/metrics.md', make: metricsReference },
 ];

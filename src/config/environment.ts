@@ -3,6 +3,8 @@
  * reference page. An empty variable counts as unset, because that is what a compose file makes of a missing one.
  */
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { SECOND } from '../core/clock.ts';
 import type { Fault } from './fault.ts';
 import { isSmtpUrl, SMTP_FORM } from './fields.ts';
 import type { Config } from './schema.ts';
@@ -90,9 +92,30 @@ export const VARIABLES = [
   },
   {
     name: 'WORKERS',
-    type: '`1`',
+    type: '1 to 64, or `auto`',
     fallback: '`1`',
-    description: 'Number of processes. Only 1 is supported so far.',
+    description:
+      'Processes that share the port, on this machine; `auto` = one for each core. A dead one is replaced. They share nothing but the store, as do several machines (on MongoDB).',
+  },
+  {
+    name: 'METRICS_PORT',
+    type: '1 to 65535',
+    fallback: 'none: no metrics',
+    description:
+      'Port on which `/metrics` is served in the text format of Prometheus, for all workers together. Not meant for the public: nothing there names a person, but it tells how busy each app is.',
+  },
+  {
+    name: 'METRICS_HOST',
+    type: 'address or host name',
+    fallback: '`127.0.0.1`',
+    description: 'Address to serve metrics on.',
+  },
+  {
+    name: 'STOP_DELAY',
+    type: '`0s` to `60s`',
+    fallback: '`0s`',
+    description:
+      'How long the server goes on after SIGTERM with `/health/ready` saying 503, so that a balancer stops sending; then it takes no more connections, ends what is under way (30 s at most) and exits. A second signal ends it at once.',
   },
 ] as const satisfies readonly Variable[];
 
@@ -104,6 +127,13 @@ export type Values = Readonly<Partial<Record<VariableName, string>>>;
 export function valuesOf(env: NodeJS.ProcessEnv): Values {
   const set = VARIABLES.map(({ name }) => [name, env[name]?.trim()] as const);
   return Object.fromEntries(set.filter(([, value]) => value !== undefined && value !== ''));
+}
+
+/** What the process around the server needs to know; the server itself does not. */
+export interface ProcessSettings {
+  readonly workers: number;
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  readonly stopDelayMs: number;
 }
 
 export type Machine = Pick<
@@ -120,7 +150,11 @@ export type Machine = Pick<
 >;
 
 /** Reads everything but CONFIG and the secrets. A faulty value is replaced by its default, so that the rest can be checked. */
-export function readMachine(values: Values): { machine: Machine; faults: Fault[] } {
+export function readMachine(values: Values): {
+  machine: Machine;
+  processes: ProcessSettings;
+  faults: Fault[];
+} {
   const faults: Fault[] = [];
   const read = <T>(name: VariableName, parse: (value: string) => T | Wrong, fallback: T): T => {
     const value = values[name];
@@ -135,7 +169,17 @@ export function readMachine(values: Values): { machine: Machine; faults: Fault[]
   if (production && values.BASE_URL === undefined) {
     faults.push({ path: 'BASE_URL', message: 'is required in production, such as https://auth.example.com' });
   }
-  read('WORKERS', parseWorkers, 1);
+  const metricsPort = read<number | undefined>('METRICS_PORT', parsePort, undefined);
+  const metricsHost = read('METRICS_HOST', parseHost, '127.0.0.1');
+  if (metricsPort === undefined && values.METRICS_HOST !== undefined) {
+    faults.push({ path: 'METRICS_HOST', message: 'needs METRICS_PORT' });
+  }
+  if (metricsPort === port) faults.push({ path: 'METRICS_PORT', message: 'must not be PORT' });
+  const processes: ProcessSettings = {
+    workers: read('WORKERS', parseWorkers, 1),
+    metrics: metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort },
+    stopDelayMs: read('STOP_DELAY', parseStopDelay, 0),
+  };
   const machine: Machine = {
     production,
     port,
@@ -151,7 +195,7 @@ export function readMachine(values: Values): { machine: Machine; faults: Fault[]
     trustedProxies: read('TRUSTED_PROXIES', (value) => parseBlocks(value, 'would believe everybody'), []),
     outboundAllow: read('OUTBOUND_ALLOW', (value) => parseBlocks(value, 'would allow every address'), []),
   };
-  return { machine, faults };
+  return { machine, processes, faults };
 }
 
 /** Why a value is refused; never quotes one that may be a secret. */
@@ -227,7 +271,19 @@ function blockFault(block: string, everything: string): string | undefined {
   return prefix !== undefined && Number(prefix) === 0 ? `${block} ${everything}` : undefined;
 }
 
+const MAX_WORKERS = 64;
+
 function parseWorkers(value: string): number | Wrong {
-  if (!/^[1-9]\d{0,3}$/.test(value)) return new Wrong('must be a number from 1');
-  return value === '1' ? 1 : new Wrong('only 1 is supported so far');
+  if (value === 'auto') return Math.min(MAX_WORKERS, availableParallelism());
+  const workers = /^[1-9]\d?$/.test(value) ? Number(value) : 0;
+  return workers >= 1 && workers <= MAX_WORKERS
+    ? workers
+    : new Wrong('must be a number from 1 to 64, or auto');
+}
+
+function parseStopDelay(value: string): number | Wrong {
+  const seconds = /^(\d{1,2})s$/.exec(value)?.[1];
+  return seconds !== undefined && Number(seconds) <= 60
+    ? Number(seconds) * SECOND
+    : new Wrong('must be a number of seconds from 0s to 60s');
 }

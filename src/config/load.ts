@@ -8,7 +8,14 @@ import { join, resolve } from 'node:path';
 import { checkApps } from './check-apps.ts';
 import type { ClientSettings } from './client-schema.ts';
 import { readConfigFile } from './config-file.ts';
-import { type Machine, readMachine, VARIABLES, type Values, valuesOf } from './environment.ts';
+import {
+  type Machine,
+  type ProcessSettings,
+  readMachine,
+  VARIABLES,
+  type Values,
+  valuesOf,
+} from './environment.ts';
 import type { Fault } from './fault.ts';
 import { isLoopback } from './redirect-uri.ts';
 import type { AppSettings, Config } from './schema.ts';
@@ -24,7 +31,12 @@ export interface LoadOptions {
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: Config; readonly notices: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly processes: ProcessSettings;
+      readonly notices: readonly string[];
+    }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** What runs without any configuration: two example apps with a demonstration client. */
@@ -33,7 +45,7 @@ export const DEVELOPMENT_FILE = join(import.meta.dirname, '..', '..', 'config', 
 export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): LoadResult {
   const cwd = options.cwd ?? process.cwd();
   const values = valuesOf(env);
-  const { machine, faults: machineFaults } = readMachine(values);
+  const { machine, processes, faults: machineFaults } = readMachine(values);
   const secrets = readSecrets({
     SECRET_KEY: values.SECRET_KEY,
     SECRET_KEY_FILE: values.SECRET_KEY_FILE,
@@ -43,10 +55,17 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): L
     mayMakeKey: (options.mayMakeKey ?? true) && machineFaults.length === 0,
   });
   const file = readApps(values, machine, env, cwd);
-  const faults = [...machineFaults, ...exposureFaults(values, machine), ...secrets.faults, ...file.faults];
+  const faults = [
+    ...machineFaults,
+    ...exposureFaults(values, machine),
+    ...workerFaults(machine, processes),
+    ...secrets.faults,
+    ...file.faults,
+  ];
   if (faults.length > 0 || file.apps === undefined) return { ok: false, faults };
   return {
     ok: true,
+    processes,
     config: { ...machine, secrets: secrets.secrets, apps: file.apps },
     notices: [...secrets.notices, ...notices(values, machine, file.apps)],
   };
@@ -120,6 +139,14 @@ function exposureFaults(values: Values, machine: Machine): Fault[] {
   const message =
     'must be a loopback address while no CONFIG is given: whoever reaches the example apps can read every mail';
   return [{ path: 'HOST', message }];
+}
+
+/** Caught mails and the demonstration live in the memory of one process. */
+function workerFaults(machine: Machine, { workers }: ProcessSettings): Fault[] {
+  if (workers === 1 || machine.production || machine.smtpUrl !== undefined) return [];
+  return [
+    { path: 'WORKERS', message: 'must be 1 while mails are caught in the development inbox: set SMTP_URL' },
+  ];
 }
 
 const isLoopbackHost = (host: string): boolean => host === '::1' || isLoopback(host);

@@ -1,20 +1,38 @@
-/** Liveness and readiness; they tell nothing but yes or no (RL-21). */
+/**
+ * Liveness and readiness; they tell nothing but one word (RL-21). Liveness needs nobody: a process whose database is away
+ * must not be killed for it.
+ */
 import type { Clock } from '../core/clock.ts';
 import { SECOND } from '../core/clock.ts';
+import { Patience, withPatience } from '../core/patience.ts';
 import type { Store } from '../store/port.ts';
 
-/** A probe must not become a load: one look at the store per second. */
+/** A probe must not become a load: one look at the store per second, whoever asks. */
 const REMEMBER_MS = SECOND;
+/** Probes of balancers give up after a few seconds. */
+const PATIENCE_MS = 2 * SECOND;
+/**
+ * Mail that waits longer is in trouble. Every process shares the trouble, and signing in by session, refreshing and
+ * asking userinfo go on without mail: a balancer must not take all of them out for it, so this is told and answered 200.
+ */
+export const MAIL_DEGRADED_MS = 60 * SECOND;
+
+export type Readiness = 'ok' | 'degraded' | 'unavailable' | 'stopping';
+
+export interface HealthDeps {
+  readonly store: Pick<Store, 'ping'>;
+  readonly clock: Clock;
+  /** How long the oldest mail has been waiting, ms. */
+  mailAge(): Promise<number>;
+}
 
 export class Health {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  #known: { at: number; isReady: Promise<boolean> } | undefined;
+  readonly #deps: HealthDeps;
+  #known: { at: number; readiness: Promise<Readiness> } | undefined;
   #isStopping = false;
 
-  constructor(store: Store, clock: Clock) {
-    this.#store = store;
-    this.#clock = clock;
+  constructor(deps: HealthDeps) {
+    this.#deps = deps;
   }
 
   /** Readiness goes first when the process stops (RL-19). */
@@ -22,16 +40,22 @@ export class Health {
     this.#isStopping = true;
   }
 
-  async isReady(): Promise<boolean> {
-    if (this.#isStopping) return false;
-    const now = this.#clock.now();
+  async readiness(): Promise<Readiness> {
+    if (this.#isStopping) return 'stopping';
+    const now = this.#deps.clock.now();
     if (!this.#known || now - this.#known.at > REMEMBER_MS) {
-      const isReady = this.#store.ping().then(
-        () => true,
-        () => false,
-      );
-      this.#known = { at: now, isReady };
+      const readiness = withPatience(new Patience(PATIENCE_MS), () => this.#look());
+      this.#known = { at: now, readiness };
     }
-    return this.#known.isReady;
+    return this.#known.readiness;
+  }
+
+  async #look(): Promise<Readiness> {
+    try {
+      await this.#deps.store.ping();
+      return (await this.#deps.mailAge()) > MAIL_DEGRADED_MS ? 'degraded' : 'ok';
+    } catch {
+      return 'unavailable';
+    }
   }
 }

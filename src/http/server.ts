@@ -9,11 +9,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Router from '@koa/router';
 import Koa from 'koa';
 import type { Apps } from '../apps/apps.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, monotonic } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import { withPatience } from '../core/patience.ts';
 import { faultOf, type Log } from '../lib/log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { StoreUnavailable } from '../store/port.ts';
+import { Admission } from './admission.ts';
 import { findAsset } from './assets.ts';
 import { isOwnOrigin } from './csrf.ts';
 import type { Health } from './health.ts';
@@ -26,7 +28,7 @@ import type { SignInServices } from './sign-in/context.ts';
 import { interactionGet, interactionPost } from './sign-in/interaction.ts';
 import { linkGet, linkPost, linkSecretGet } from './sign-in/link.ts';
 import { signOutPost } from './sign-out.ts';
-import { answerUnavailable, isPagePath } from './unavailable.ts';
+import { answerUnavailable, isPagePath, RETRY_AFTER_S } from './unavailable.ts';
 
 export interface ServerDeps {
   readonly apps: Apps;
@@ -36,6 +38,7 @@ export interface ServerDeps {
   readonly health: Health;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Metrics | undefined;
   /** How long one request may wait for the store, ms. */
   readonly patienceMs: number;
   readonly production: boolean;
@@ -48,6 +51,12 @@ export type Callback = (req: IncomingMessage, res: ServerResponse) => void;
 
 export function createServer(deps: ServerDeps): Callback {
   const house = createHouse(deps);
+  const admission = new Admission();
+  const refuse = (res: ServerResponse): void => {
+    deps.metrics?.requestRefused();
+    res.setHeader('Retry-After', String(RETRY_AFTER_S));
+    plain(res, 503, 'too much at once, try again');
+  };
   const metadata = new Metadata(deps.services.engines);
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
@@ -92,7 +101,9 @@ export function createServer(deps: ServerDeps): Callback {
 
   return (req, res) => {
     const info = openRequest(req, deps.clock.now(), deps.peers.addressOf(req), deps.patienceMs);
-    res.on('finish', () => logRequest(req, res, deps));
+    const startedAt = monotonic();
+    res.on('finish', () => logRequest(req, res, monotonic() - startedAt, deps));
+    if (!admission.enters(res) && !isProbe(req)) return refuse(res);
     withPatience(info.patience, () => answer(req, res)).catch((fault: unknown) => {
       if (res.headersSent) {
         deps.log.error({ reference: info.reference, fault: faultOf(fault) }, 'request failed');
@@ -104,6 +115,9 @@ export function createServer(deps: ServerDeps): Callback {
     });
   };
 }
+
+/** Whoever watches over us has to be answered most of all when we are full. */
+const isProbe = (req: IncomingMessage): boolean => req.url?.startsWith('/health/') ?? false;
 
 /** Path and query of an origin-form target (RFC 9112 §3.2.1); other forms are for proxies, which we are not (ML-70). */
 function splitTarget(target: string): [pathname: string | undefined, query: string] {
@@ -183,10 +197,10 @@ async function commonRoutes(ctx: Koa.Context, { health, production }: ServerDeps
   }
   if (ctx.path === '/health/live' || ctx.path === '/health/ready') {
     info.route = ctx.path;
-    const isWell = ctx.path === '/health/live' || (await health.isReady());
-    ctx.status = isWell ? 200 : 503;
+    const status = ctx.path === '/health/live' ? 'ok' : await health.readiness();
+    ctx.status = status === 'ok' || status === 'degraded' ? 200 : 503;
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { status: isWell ? 'ok' : 'unavailable' };
+    ctx.body = { status };
     return true;
   }
   if (ctx.path === '/' && !production) {
@@ -235,11 +249,18 @@ function plain(res: ServerResponse, status: number, text: string): void {
   res.end(`${text}\n`);
 }
 
-function logRequest(req: IncomingMessage, res: ServerResponse, { log, clock }: ServerDeps): void {
-  const { reference, startedAt, route, app } = infoOf(req);
-  const ms = clock.now() - startedAt;
-  const fields = { reference, method: req.method, route, status: res.statusCode, ms, app: app?.id };
+function logRequest(
+  req: IncomingMessage,
+  res: ServerResponse,
+  ms: number,
+  { log, metrics }: ServerDeps,
+): void {
+  const { reference, route, app } = infoOf(req);
+  const { method = '' } = req;
+  const { statusCode: status } = res;
+  metrics?.request({ app, route, method, status, ms });
+  const fields = { reference, method, route, status, ms: Math.round(ms), app: app?.id };
   // Whatever showed a reference number to a person is to be found by it.
-  if (res.statusCode >= 400) log.info(fields, 'request refused');
+  if (status >= 400) log.info(fields, 'request refused');
   else log.debug(fields, 'request');
 }

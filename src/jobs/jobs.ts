@@ -4,7 +4,7 @@
  * At least once: a job is repeated when its process dies or is paused beyond the lease, so handlers are built to be
  * repeated (RL-02). What was enqueued survives a crash and is taken up again within ten seconds (RL-01).
  */
-import { type Clock, SECOND } from '../core/clock.ts';
+import { type Clock, HOUR, SECOND } from '../core/clock.ts';
 import { randomToken } from '../core/random.ts';
 import type { Log } from '../lib/log.ts';
 import { type Store, StoreConflict, SYSTEM } from '../store/port.ts';
@@ -19,6 +19,17 @@ export interface WorkOptions {
   readonly leaseMs?: number;
 }
 
+export interface Backlog {
+  /** Counted up to 1000. */
+  readonly waiting: number;
+  /** ms since the oldest of them was enqueued; 0 when there is none. */
+  readonly oldestMs: number;
+}
+
+const MAX_COUNTED = 1000;
+/** Beyond every back-off: what waits for its next try is backlog too. */
+const FAR = HOUR;
+
 export interface Jobs {
   /** False when a job of this id is waiting or under way: enqueueing again changes nothing. */
   enqueue(job: NewJob): Promise<boolean>;
@@ -26,8 +37,10 @@ export interface Jobs {
   work(kind: string, handler: JobHandler, options: WorkOptions): void;
   /** Runs all that is due now, waits for it and for what it makes due. For tests that move the clock. */
   runDue(): Promise<void>;
-  /** For how long the longest-due job of this kind is waiting, ms; 0 when none is. */
-  lag(kind: string): Promise<number>;
+  /** What waits or is under way, of all processes. */
+  backlog(kind: string): Promise<Backlog>;
+  /** Kinds that have a handler. */
+  kinds(): readonly string[];
   /** Takes no more jobs, waits up to `waitMs` (10 s) for those under way and releases the rest (RL-19). */
   stop(options?: { readonly waitMs?: number }): Promise<void>;
 }
@@ -90,11 +103,14 @@ export function createJobs(options: {
       } while (taken > 0);
     },
 
-    async lag(kind) {
+    async backlog(kind) {
       const now = clock.now();
-      const [oldest] = await records.due<JobState>(recordKind(kind), now, 1);
-      return oldest ? Math.max(0, now - (oldest.dueAt ?? now)) : 0;
+      const rows = await records.due<JobState>(recordKind(kind), now + FAR, MAX_COUNTED);
+      const oldest = Math.min(now, ...rows.map((row) => row.data.enqueuedAt));
+      return { waiting: rows.length, oldestMs: now - oldest };
     },
+
+    kinds: () => [...workers.keys()],
 
     async stop({ waitMs = 10 * SECOND } = {}) {
       isStopped = true;

@@ -10,7 +10,7 @@ import { type Clock, SECOND } from '../core/clock.ts';
 import { type AppId, asChallengeId, type ChallengeId } from '../core/ids.ts';
 import { jitter } from '../core/random.ts';
 import type { Job, JobOutcome } from '../jobs/job.ts';
-import type { Jobs } from '../jobs/jobs.ts';
+import type { Backlog, Jobs } from '../jobs/jobs.ts';
 import { backOff } from '../lib/back-off.ts';
 import { faultOf, type Log } from '../lib/log.ts';
 import type { Delivery, OutgoingMail, Transport } from './transport.ts';
@@ -38,6 +38,8 @@ export interface LoadedMail {
 export interface Outbox {
   /** Makes sure that the mail goes out; asking again while it is under way changes nothing. */
   queue(intent: MailIntent): Promise<void>;
+  /** Mails that wait or are under way, of all processes. */
+  backlog(): Promise<Backlog>;
 }
 
 export interface OutboxOptions {
@@ -115,6 +117,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const id = `${app}:${challenge}:${send}`;
       await jobs.enqueue({ kind: KIND, id, app, data: { challenge, send } });
     },
+    backlog: () => jobs.backlog(KIND),
   };
 }
 

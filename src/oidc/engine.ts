@@ -38,6 +38,8 @@ export interface EngineDeps {
   readonly fetch: GuardedFetch;
   findUser(app: App, id: string): Promise<EngineUser | undefined>;
   onEvent(app: App, event: EngineEvent): Promise<void>;
+  /** A grant was asked for at the token endpoint, and refused when there is an error code. For counting only. */
+  onTokens(app: App, grant: unknown, error?: string): void;
   /** Never rejects: the interaction has ended, whatever becomes of its challenges. */
   onInteractionEnded(app: App, uid: string): Promise<void>;
   /** Id of the browser of this request, by its asking cookie. */
@@ -134,6 +136,8 @@ export class Engine {
       await deps.pages.finish(ctx as unknown as EngineContext, app); // the engine's own Koa context
     });
     logFaults(provider, app, deps);
+    provider.on('grant.success', (ctx) => deps.onTokens(app, ctx.oidc.params?.grant_type));
+    provider.on('grant.error', (ctx, error) => deps.onTokens(app, ctx.oidc?.params?.grant_type, error.error));
     return new Engine(app, provider, consents, published, deps.clock);
   }
 

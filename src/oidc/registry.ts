@@ -52,6 +52,11 @@ export class EngineRegistry {
     return slot.looking;
   }
 
+  /** Engines in memory. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
   /** The engine of the last look, if that was no longer ago than `maxAge` ms: for what caches may hold as long anyway. */
   lately(app: App, maxAge: number): Engine | undefined {
     const current = this.#slots.get(app.id)?.current;

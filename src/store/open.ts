@@ -11,6 +11,8 @@ export interface StoreOptions {
   readonly log?: Log | undefined;
   /** Opens an embedded store although an older copy of its file was put back; the command that deals with it. */
   readonly mayBeOlder?: boolean | undefined;
+  /** Told how many writes shared a commit, by a store that has such. */
+  readonly onBatch?: ((size: number) => void) | undefined;
 }
 
 interface Backend {

@@ -155,11 +155,12 @@ type Shared = Required<Pick<Overrides, 'clock' | 'inbox'>>;
 
 /** As many servers as the stand has, booted at the same moment on the same store, as one. */
 async function buildServers(config: Config, options: HarnessOptions, shared: Shared): Promise<Server> {
-  const { wrapStore = (store) => store, log } = options;
+  const { wrapStore = (store) => store, log, metrics } = options;
+  const onBatch = (size: number): void => metrics?.batch(size);
   // Whoever closes first must not empty it for the others.
   const inbox = { ...shared.inbox, close: async () => undefined };
   const build = () => {
-    const store = wrapStore(openStore(config.storeUrl, { log }));
+    const store = wrapStore(openStore(config.storeUrl, { log, onBatch }));
     return buildServer(config, { ...options, ...shared, inbox, store });
   };
   const [first, ...others] = await Promise.all([build(), ...(STAND.servers === 2 ? [build()] : [])]);
@@ -181,6 +182,9 @@ function asOne(servers: readonly [Server, ...Server[]]): Server {
     jobs: { ...first.jobs, runDue: () => all((server) => server.jobs.runDue()) },
     tick: () => all((server) => server.tick()),
     warmUp: () => all((server) => server.warmUp()),
+    retire: () => {
+      for (const server of servers) server.retire();
+    },
     close: () => all((server) => server.close()),
   };
 }

@@ -161,8 +161,11 @@ describe('environment', () => {
       'TRUSTED_PROXIES',
       /believe everybody/,
     ],
-    ['several workers', { WORKERS: '2' }, 'WORKERS', /only 1/],
+    ['too many workers', { WORKERS: '65' }, 'WORKERS', /number from 1 to 64/],
     ['no worker', { WORKERS: '0' }, 'WORKERS', /number from 1/],
+    ['metrics on the port of the server', { METRICS_PORT: '3000' }, 'METRICS_PORT', /must not be PORT/],
+    ['metrics without a port', { METRICS_HOST: '0.0.0.0' }, 'METRICS_HOST', /needs METRICS_PORT/],
+    ['a stop that takes for ever', { STOP_DELAY: '10m' }, 'STOP_DELAY', /0s to 60s/],
     ['no CONFIG', { CONFIG: '' }, 'CONFIG', /required in production/],
     ['a CONFIG that is missing', { CONFIG: 'nowhere.yaml' }, 'CONFIG', /cannot be read/],
   ];

@@ -15,7 +15,18 @@ interface Import {
 
 const BASE = ['lib', 'core'];
 /** Rooms side by side: `app.ts` hands one to the other, so that each can be tested and replaced alone. */
-const SIBLINGS = ['apps', 'accounts', 'audit', 'challenges', 'jobs', 'limits', 'mail', 'oidc', 'outbound'];
+const SIBLINGS = [
+  'apps',
+  'accounts',
+  'audit',
+  'challenges',
+  'jobs',
+  'limits',
+  'mail',
+  'metrics',
+  'oidc',
+  'outbound',
+];
 const INNER = [...BASE, 'store', 'config', ...SIBLINGS];
 
 /** Rooms whose code a room may use, beside its own. */
@@ -73,6 +84,11 @@ const PACKAGES: readonly Guard[] = [
     what: /^(node:(https|http2|dns(\/promises)?)|undici)$/,
     who: /^outbound\//,
     reason: 'only outbound/ calls other servers, behind its check of addresses (OA-41)',
+  },
+  {
+    what: /^prom-client$/,
+    who: /^metrics\//,
+    reason: 'only metrics/ knows names and labels, so that their number stays bounded (ML-02)',
   },
   { what: /^yaml$/, who: /^config\//, reason: 'only config/ reads configuration files' },
 ];

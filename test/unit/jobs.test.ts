@@ -427,12 +427,12 @@ describe('jobs', () => {
     expect(runs).equal(1);
   });
 
-  it('RL-21 tells how long the oldest job has been waiting', async () => {
+  it('RL-21 tells how many jobs wait, and for how long the oldest', async () => {
     const jobs = open();
-    expect(await jobs.lag('test')).equal(0);
+    expect(await jobs.backlog('test')).deep.equal({ waiting: 0, oldestMs: 0 });
     await add(jobs, 'a');
     clock.move(1500);
-    expect(await jobs.lag('test')).equal(1500);
+    expect(await jobs.backlog('test')).deep.equal({ waiting: 1, oldestMs: 1500 });
   });
 });
 

@@ -16,6 +16,8 @@ import { Writer } from './writer.ts';
 
 export interface SqliteOptions {
   readonly log?: Log | undefined;
+  /** Told how many writes share each commit. */
+  readonly onBatch?: ((size: number) => void) | undefined;
   /** The file may not grow beyond this many pages of 4 KiB. */
   readonly maxPages?: number | undefined;
   /** How long a write waits for the lock of other processes before StoreUnavailable; default 10 s. */
@@ -38,9 +40,9 @@ export class SqliteStore implements Store {
 
   /** @param file absolute path; it and its directory are made by `prepare` */
   constructor(file: string, options: SqliteOptions = {}) {
-    const { log, maxPages, giveUpAfterMs, mayBeOlder = false } = options;
+    const { log, onBatch, maxPages, giveUpAfterMs, mayBeOlder = false } = options;
     this.#file = file;
-    this.#writer = new Writer({ file, maxPages }, { log, giveUpAfterMs });
+    this.#writer = new Writer({ file, maxPages }, { log, onBatch, giveUpAfterMs });
     const reader = (): Reader => this.#open();
     this.records = new SqliteRecords(this.#writer, reader);
     this.oneTime = new SqliteOneTime(this.#writer, reader);

@@ -30,6 +30,7 @@ export interface WriterThread {
 
 export interface WriterOptions {
   readonly log?: Log | undefined;
+  readonly onBatch?: ((size: number) => void) | undefined;
   /** How long an operation waits for locks or for a thread that does not answer. */
   readonly giveUpAfterMs?: number | undefined;
   readonly startThread?: ((settings: WriterSettings) => WriterThread) | undefined;
@@ -55,6 +56,7 @@ export class Writer {
   readonly #settings: WriterSettings;
   readonly #giveUpAfterMs: number;
   readonly #log: Log;
+  readonly #onBatch: ((size: number) => void) | undefined;
   readonly #startThread: (settings: WriterSettings) => WriterThread;
   #thread: WriterThread | undefined;
   #queue: Pending[] = [];
@@ -67,6 +69,7 @@ export class Writer {
     this.#settings = settings;
     this.#giveUpAfterMs = options.giveUpAfterMs ?? GIVE_UP_AFTER_MS;
     this.#log = options.log ?? silentLog;
+    this.#onBatch = options.onBatch;
     this.#startThread = options.startThread ?? startWorker;
   }
 
@@ -146,7 +149,10 @@ export class Writer {
     clearTimeout(this.#answerTimer);
     if (reply === 'busy') this.#requeue(batch);
     else if (isFault(reply)) rejectAll(batch, () => errorOf(reply));
-    else if (reply !== 'closed') settle(batch, reply);
+    else if (reply !== 'closed') {
+      this.#onBatch?.(batch.length);
+      settle(batch, reply);
+    }
     if (this.#queue.length > 0 || this.#closing) this.#schedule();
   }
 

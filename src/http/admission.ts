@@ -1,0 +1,27 @@
+/**
+ * How many requests are under way in this process, and how many may be. There is no queue: one would only add its own
+ * waiting to that of the store, and whoever waits longest has gone by the time it is his turn. Beyond the bound the answer
+ * is 503 at once, which clients and balancers know how to repeat elsewhere.
+ */
+import type { ServerResponse } from 'node:http';
+
+/** A healthy process has some tens under way; so many means that the store crawls, and each would wait out its patience. */
+const MAX_UNDER_WAY = 2000;
+
+export class Admission {
+  readonly #max: number;
+  #underWay = 0;
+
+  constructor(max: number = MAX_UNDER_WAY) {
+    this.#max = max;
+  }
+
+  /** Counts the request until its answer has gone or its connection; false when there is no room for it. */
+  enters(res: ServerResponse): boolean {
+    this.#underWay += 1;
+    res.once('close', () => {
+      this.#underWay -= 1;
+    });
+    return this.#underWay <= this.#max;
+  }
+}
