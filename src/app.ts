@@ -4,15 +4,18 @@
  */
 // First, before anything loads the engine.
 import './oidc/runtime-notice.ts';
-import { Accounts } from './accounts/accounts.ts';
+import { Accounts, userCreated } from './accounts/accounts.ts';
 import { type App, type Apps, loadApps } from './apps/apps.ts';
+import { noteClientChanges } from './apps/client-changes.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
 import { Browsers } from './challenges/browsers.ts';
+import type { Challenge } from './challenges/challenge.ts';
 import { Challenges } from './challenges/challenges.ts';
 import { Passes } from './challenges/passes.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, MINUTE, SECOND, systemClock } from './core/clock.ts';
-import type { AppId } from './core/ids.ts';
+import { parseEmailAddress } from './core/email-address.ts';
+import { type AppId, asUserId } from './core/ids.ts';
 import { Keyring } from './core/keyring.ts';
 import { REQUEST_PATIENCE_MS } from './core/patience.ts';
 import { readCookie, setCookie } from './http/cookies.ts';
@@ -97,7 +100,13 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   await assertWhole(store, clock.now());
   const keyring = new Keyring(config.secrets);
   const apps = await loadApps(config, { store, clock });
-  const audit = createAudit({ store, clock, onEvent: (app, event) => metrics?.event(apps.byId(app), event) });
+  const audit = createAudit({
+    store,
+    clock,
+    log,
+    settingsOf: (id) => apps.byId(id)?.settings.audit,
+    onEvent: (app, event) => metrics?.event(apps.byId(app), event),
+  });
   const jobs = createJobs({ store, clock, log });
   const accounts = new Accounts(store, clock);
   const limits = new Limits(store, clock);
@@ -112,6 +121,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     accounts,
     audit,
     queueMail: (intent) => outbox.queue(intent),
+    signInEvents: (id, uid, challenge) => signInEvents(apps.byId(id), uid, challenge),
   });
   const outbox = createOutbox({
     jobs,
@@ -161,6 +171,18 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       isFinished: async (app, uid) => (await engines.get(app)).isFinished(uid),
     }),
   });
+  const signInEvents = async (app: App | undefined, uid: string, challenge: Challenge) => {
+    if (!app) return { isOver: false, events: [] };
+    const { isOver, events } = await (await engines.get(app)).signInEvents(uid);
+    const address = parseEmailAddress(challenge.data.typed);
+    const user = address && (await accounts.findByAddress(app.id, address));
+    const isNew = user && user.createdAt >= (challenge.data.spent?.at ?? Infinity);
+    const { clientId } = challenge.data;
+    const made = isNew
+      ? [{ type: 'user.created', method: 'magic_link', clientId, ...userOf(user) } as const]
+      : [];
+    return { isOver, events: [...events, ...made] };
+  };
   const health = new Health({ store, clock, mailAge: async () => (await outbox.backlog()).oldestMs });
   const services = {
     engines,
@@ -193,8 +215,13 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   }));
 
   const tick = async (): Promise<void> => {
-    await challenges.repairMail(DUE_LIMIT);
-    await keys.maintainDue(DUE_LIMIT, (id) => apps.byId(id));
+    const repairs = [
+      challenges.repair(DUE_LIMIT),
+      audit.keepDue(DUE_LIMIT),
+      keys.maintainDue(DUE_LIMIT, (id) => apps.byId(id)),
+    ];
+    // One that fails must not keep the others, nor the sweep, from their work.
+    await Promise.all(repairs.map((repair) => repair.catch(complain(log, 'a repair failed'))));
     for (let round = 0; round < SWEEP_ROUNDS; round += 1) {
       if ((await store.sweep(clock.now(), SWEEP_LIMIT)) < SWEEP_LIMIT) break;
     }
@@ -212,6 +239,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     tick,
     warmUp: async () => {
       for (const app of apps.all) await engines.get(app);
+      for (const app of apps.all) await noteClientChanges(app, { store, clock, record: audit.record });
       // What is due depends on the settings, which may have changed since the rows were written.
       for (const app of apps.all) await keys.maintain(app);
       warmUpPages(new Set(apps.all.map((app) => app.settings.locale)));
@@ -280,6 +308,11 @@ async function devRouters(
   const demo = createDemoRouter({ baseUrl: config.baseUrl, apps: demoApps, clock, ...inboxPath });
   return inbox ? [demo, createInboxRouter(inbox, {})] : [demo];
 }
+
+const userOf = ({ id, createdAt }: { readonly id: string; readonly createdAt: number }) => ({
+  ...userCreated(id, createdAt),
+  userId: asUserId(id),
+});
 
 const complain = (log: Log, message: string) => (fault: unknown) =>
   log.error({ fault: faultOf(fault) }, message);

@@ -6,6 +6,7 @@
 import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import type { EmailAddress } from '../core/email-address.ts';
+import { eventIdOf } from '../core/event-id.ts';
 import type { AppId } from '../core/ids.ts';
 import { randomToken } from '../core/random.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
@@ -111,6 +112,12 @@ export class Accounts {
     return this.#store.records.findByKey<UserRow>(app, KIND, key, this.#clock.now());
   }
 }
+
+/** Id and time of the event of a new user: the same for the request that made it and for a repair after a crash. */
+export const userCreated = (userId: string, at: number): { readonly id: string; readonly at: number } => ({
+  id: eventIdOf(at, userId, 'user.created'),
+  at,
+});
 
 function maySignUp(app: App, address: EmailAddress): boolean {
   const policy = app.settings.sign_up;

@@ -28,6 +28,15 @@ export interface AuditDetails {
   /** Another user was signed in here and left for this one (ML-44). */
   'sign_in.switched': { readonly from: UserId };
   sign_out: { readonly by: 'user' | 'client' | 'operator' };
+  /** Tokens were given for an authorization code. */
+  'token.issued': { readonly grant?: string | undefined };
+  /** Once per refresh token that was used, however often its reply was lost. */
+  'token.refreshed': { readonly grant?: string | undefined };
+  /** The configuration of a client is another one than at the last start. */
+  'client.added': { readonly settings: readonly string[] };
+  'client.changed': { readonly settings: readonly string[] };
+  'client.removed': None;
+  'secret.resealed': { readonly version: string; readonly rows: number };
   'consent.granted': { readonly scopes: readonly string[] };
   'consent.declined': { readonly scopes?: readonly string[] | undefined };
   'token.code_reuse_detected': { readonly grant?: string | undefined };

@@ -33,12 +33,23 @@ export interface ChallengeRow {
   readonly device: string;
   readonly locales: readonly string[];
   readonly sends: number;
+  /** When each of them was asked for; the first is `createdAt` unless that mail was held back. */
+  readonly sendTimes: readonly number[];
   /** When `status` was set. */
   readonly movedAt: number;
   /** When the newest mail was asked for. */
   readonly sentAt: number;
   readonly mail: MailState;
+  /** When the newest mail was accepted or refused, and why. */
+  readonly mailAt?: number | undefined;
+  readonly mailReason?: string | undefined;
+  /** The spend, kept through what comes after it: the event is read from here after a crash (AD-10). */
+  readonly spent?: ChallengeSpend | undefined;
 }
+
+export type ChallengeSpend =
+  | { readonly type: 'challenge.proved'; readonly by: 'link' | 'code'; readonly at: number }
+  | { readonly type: 'challenge.continued'; readonly at: number };
 
 export type Challenge = StoredRecord<ChallengeRow>;
 

@@ -22,6 +22,7 @@ import { type Store, StoreConflict } from '../store/port.ts';
 import {
   type Challenge,
   type ChallengeRow,
+  type ChallengeSpend,
   type ChallengeStatus,
   challengeIdOf,
   goneBecause,
@@ -101,6 +102,12 @@ export interface ChallengeDeps {
   readonly accounts: Pick<Accounts, 'findByAddress' | 'isKnownBrowser'>;
   readonly audit: Pick<Audit, 'record'>;
   queueMail(intent: MailIntent): Promise<void>;
+  /** What became of the interaction that this challenge was spent for, and the events that its sign-in left. */
+  signInEvents(
+    app: AppId,
+    uid: string,
+    challenge: Challenge,
+  ): Promise<{ readonly isOver: boolean; readonly events: readonly AuditEntry[] }>;
 }
 
 export class Challenges {
@@ -246,9 +253,9 @@ export class Challenges {
     const claims = await this.#elsewhereClaims(app, challenge, typist);
     const check = await this.#evaluate(app, challenge, [challenge], claims, typed);
     if (check.outcome !== 'right') return check;
-    const spent = await this.#move(app, challenge, 'pending', 'used');
+    const spent = await this.#spend(app, challenge, 'used', { type: 'challenge.continued' });
     if (!spent) return { outcome: 'gone', reason: 'used' };
-    await this.#record(app, spent, { type: 'challenge.continued' }, spent.data.movedAt);
+    await this.#recordAll(app, spent, spendOf(spent));
     return { outcome: 'right', challenge: spent };
   }
 
@@ -257,12 +264,12 @@ export class Challenges {
    * while the interaction is not finished, because its reply may have been lost (RL-07).
    */
   async spend(app: AppId, challenge: Challenge, by: 'link' | 'code'): Promise<Spent> {
-    const won = await this.#move(app, challenge, 'pending', 'proved');
+    const won = await this.#spend(app, challenge, 'proved', { type: 'challenge.proved', by });
     const proved = won ?? (await this.find(app, challenge.id));
     if (proved?.data.status !== 'proved' || !isLive(proved, this.#deps.clock.now()))
       return { outcome: 'lost' };
     const at = proved.data.movedAt;
-    await this.#record(app, proved, { type: 'challenge.proved', by }, at);
+    await this.#recordAll(app, proved, spendOf(proved));
     return { outcome: won ? 'won' : 'again', act: challenge.id, at };
   }
 
@@ -271,8 +278,10 @@ export class Challenges {
     const siblings = await this.ofInteraction(app, uid);
     await Promise.all(
       siblings.map((sibling) => {
-        if (sibling.data.status === 'proved') return this.#move(app, sibling, 'proved', 'used');
-        if (sibling.data.status === 'pending') return this.#move(app, sibling, 'pending', 'closed');
+        // Whoever answered the request has written its events: nothing is left to look after.
+        if (sibling.data.status === 'proved')
+          return this.#move(app, sibling, 'proved', 'used', { dueAt: undefined });
+        if (sibling.data.status === 'pending') return this.#move(app, sibling, 'pending', 'closed', {});
         return undefined;
       }),
     );
@@ -333,30 +342,47 @@ export class Challenges {
   async mailOutcome(intent: MailIntent, outcome: 'accepted' | 'refused', reason = ''): Promise<void> {
     const challenge = await this.find(intent.app, intent.challenge);
     if (!challenge || challenge.data.sends !== intent.send || challenge.data.mail === outcome) return;
-    const next = { ...challenge, dueAt: undefined, data: { ...challenge.data, mail: outcome } };
-    const written = await this.#deps.store.records.replace(intent.app, KIND, next, this.#deps.clock.now());
-    if (!written) return this.mailOutcome(intent, outcome, reason);
-    const { send } = intent;
-    await this.#record(
+    const now = this.#deps.clock.now();
+    const data = { ...challenge.data, mail: outcome, mailAt: now, mailReason: reason };
+    // Looked at once more when it ends, for events that a crash has swallowed; a spend brings that forward.
+    const dueAt = data.status === 'pending' ? Math.max(data.endsAt, now + 1) : challenge.dueAt;
+    const written = await this.#deps.store.records.replace(
       intent.app,
-      written,
-      outcome === 'accepted'
-        ? { type: 'challenge.mail_accepted', send }
-        : { type: 'challenge.mail_refused', send, reason },
+      KIND,
+      { ...challenge, dueAt, data },
+      now,
     );
+    if (!written) return this.mailOutcome(intent, outcome, reason);
+    // The mail goes on although the process that asked for it died before it could write that down.
+    await this.#recordAll(intent.app, written, [...sendsOf(written).slice(-1), ...mailOf(written)]);
   }
 
-  /** Queues again what was promised but has no job, because a process died in between (RL-01). */
-  async repairMail(limit: number): Promise<void> {
+  /** Finishes what a process that died has left: mails without a job (RL-01), acts without their event (AD-10). */
+  async repair(limit: number): Promise<void> {
     const now = this.#deps.clock.now();
     for (const { scope, ...row } of await this.#deps.store.records.due<ChallengeRow>(KIND, now, limit)) {
       const app = scope as AppId; // challenges are never kept in the system scope
       const isWaiting = row.data.mail === 'queued' && isLive(row, now);
       if (isWaiting)
         await this.#deps.queueMail({ app, challenge: asChallengeId(row.id), send: row.data.sends });
-      const dueAt = isWaiting ? now + REPAIR_AFTER_MS : undefined;
+      await this.#recordAll(app, row, [...sendsOf(row), ...mailOf(row), ...spendOf(row)]);
+      const isOver = row.data.status === 'proved' && (await this.#repairSignIn(app, row));
+      if (isOver) continue;
+      const isOpenEnded = row.data.status === 'pending' || row.data.status === 'proved';
+      // A spend may be repeated by its browser until the end, and then has more to tell.
+      const end = isOpenEnded && isLive(row, now) ? row.data.endsAt + REPAIR_AFTER_MS : undefined;
+      const dueAt = isWaiting ? now + REPAIR_AFTER_MS : end;
       await this.#deps.store.records.replace(app, KIND, { ...row, dueAt }, now);
     }
+  }
+
+  /** True when the interaction turned out to be over, so that the challenge was settled. */
+  async #repairSignIn(app: AppId, challenge: Challenge): Promise<boolean> {
+    const uid = this.uidOf(app, challenge);
+    const { isOver, events } = await this.#deps.signInEvents(app, uid, challenge);
+    await Promise.all(events.map((event) => this.#deps.audit.record(app, event)));
+    if (isOver) await this.settle(app, uid);
+    return isOver;
   }
 
   async #create(input: BeginInput, ordinal: number, mail: 'queued' | 'held'): Promise<Challenge | undefined> {
@@ -384,6 +410,7 @@ export class Challenges {
       device: input.device,
       locales: input.locales,
       sends: mail === 'queued' ? 1 : 0,
+      sendTimes: mail === 'queued' ? [now] : [],
       sentAt: now,
       movedAt: now,
       mail,
@@ -420,12 +447,27 @@ export class Challenges {
     const data: ChallengeRow = {
       ...challenge.data,
       sends: challenge.data.sends + 1,
+      sendTimes: [...challenge.data.sendTimes, now],
       lastAskedAt: now,
       sentAt: now,
       mail: 'queued',
+      mailAt: undefined,
+      mailReason: undefined,
     };
     const next = { ...challenge, data, dueAt: now + REPAIR_AFTER_MS };
     return this.#deps.store.records.replace(app.id, KIND, next, now);
+  }
+
+  /** The one write of a spend carries its event, and the time at which it is looked for in the log. */
+  #spend(
+    app: AppId,
+    challenge: Challenge,
+    to: 'proved' | 'used',
+    act: DistributiveOmit<ChallengeSpend, 'at'>,
+  ): Promise<Challenge | undefined> {
+    const now = this.#deps.clock.now();
+    const change = { dueAt: now + REPAIR_AFTER_MS, spent: { ...act, at: now } };
+    return this.#move(app, challenge, 'pending', to, change);
   }
 
   /** Compare-and-set of the status, retried only when something else of the row changed meanwhile (the mail's state). */
@@ -434,11 +476,13 @@ export class Challenges {
     challenge: Challenge,
     from: ChallengeStatus,
     to: ChallengeStatus,
+    { spent, ...row }: { readonly dueAt?: number | undefined; readonly spent?: ChallengeSpend },
   ): Promise<Challenge | undefined> {
     let current: Challenge | undefined = challenge;
     const now = this.#deps.clock.now();
     while (current && current.data.status === from && (isLive(current, now) || to !== 'proved')) {
-      const next: Challenge = { ...current, data: { ...current.data, status: to, movedAt: now } };
+      const data = { ...current.data, status: to, movedAt: now, ...(spent ? { spent } : {}) };
+      const next: Challenge = { ...current, ...row, data };
       const written = await this.#deps.store.records.replace(app, KIND, next, now);
       if (written) return written;
       current = await this.find(app, challenge.id);
@@ -527,6 +571,10 @@ export class Challenges {
     });
   }
 
+  async #recordAll(app: AppId, challenge: Challenge, events: readonly DatedEvent[]): Promise<void> {
+    await Promise.all(events.map(({ at, ...event }) => this.#record(app, challenge, event, at)));
+  }
+
   /** For what anybody can repeat at will: a few are written down, more would only fill the log. */
   async #recordFew(app: AppId, challenge: Challenge, event: ChallengeEvent): Promise<void> {
     const claim: Claim = { rule: 'noted', subject: `${challenge.id}:${event.type}` };
@@ -535,6 +583,26 @@ export class Challenges {
 }
 
 type ChallengeEvent = Extract<AuditEntry, { type: `challenge.${string}` }>;
+
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
+type DatedEvent = ChallengeEvent & { readonly at: number };
+
+/** What a row tells of its mails and its spend: the same events with the same ids, however often they are read. */
+const sendsOf = ({ data }: Challenge): readonly DatedEvent[] =>
+  data.sendTimes.map((at, index) =>
+    index === 0 && at === data.createdAt
+      ? { type: 'challenge.begun', purpose: data.purpose, at }
+      : { type: 'challenge.resent', send: index + 1, at },
+  );
+
+function mailOf({ data }: Challenge): readonly DatedEvent[] {
+  const { mail, mailAt: at, mailReason: reason = '', sends: send } = data;
+  if (at === undefined) return [];
+  if (mail === 'accepted') return [{ type: 'challenge.mail_accepted', send, at }];
+  return mail === 'refused' ? [{ type: 'challenge.mail_refused', send, reason, at }] : [];
+}
+
+const spendOf = ({ data }: Challenge): readonly DatedEvent[] => (data.spent ? [data.spent] : []);
 
 const CLOSED_BY: Partial<Record<RuleName, 'interaction' | 'elsewhere'>> = {
   code: 'interaction',

@@ -1,4 +1,5 @@
 /** Files that are made from the source and kept in the repository. A new one is one more line here. */
+import { auditReference } from '../audit/reference.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { configurationReference } from '../config/reference.ts';
 import { metricsReference } from '../metrics/reference.ts';
@@ -13,4 +14,5 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'config/schema.json', make: () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n` },
   { path: 'docs/reference/configuration.md', make: configurationReference },
   { path: 'docs/reference/metrics.md', make: metricsReference },
+  { path: 'docs/reference/audit-events.md', make: auditReference },
 ];

@@ -1,5 +1,6 @@
 /** Finds the command that was typed, reads its flags, runs it. */
 import { parseArgs } from 'node:util';
+import { auditList } from './audit.ts';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { configSchema } from './config-schema.ts';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   storeBackup,
   storeRestore,
   storeEpoch,
+  auditList,
 ];
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {

@@ -138,6 +138,16 @@ const keys = z
   .prefault({})
   .describe('Signing keys of this app; `npm run postern -- keys rotate` does it at any time.');
 
+const audit = z
+  .strictObject({
+    retention: duration({ min: '1d', max: '3650d', fallback: '400d' }).describe(
+      'How long an event is kept; a change counts for events from then on.',
+    ),
+    log: z.boolean().default(false).describe('Whether every event also becomes a line of the log.'),
+  })
+  .prefault({})
+  .describe('The audit log of this app: `npm run postern -- audit list`.');
+
 /** Numbers of one app's budgets; the rules themselves stand in `src/limits`. */
 const limits = z
   .strictObject({
@@ -202,6 +212,7 @@ const app = z
     mail,
     lifetimes,
     keys,
+    audit,
     limits,
     dpop,
     clients: z

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Provider, { errors } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
+import type { AuditEntry } from '../audit/events.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import type { Log } from '../lib/log.ts';
@@ -76,6 +77,8 @@ export type InteractionResult =
   | {
       readonly login: { readonly accountId: string; readonly amr: string[]; readonly acr: string };
       readonly browser: string;
+      /** What this sign-in has to tell the audit log, kept with it until it is there (AD-10). */
+      readonly events: readonly AuditEntry[];
     }
   | { readonly consent: Record<string, never> }
   | { readonly error: 'access_denied'; readonly error_description: string };
@@ -238,6 +241,16 @@ export class Engine {
     const row = await adapter.row(uid);
     if (row?.marks[TOMBSTONE] === undefined) return { state: 'missing' };
     return { state: 'finished', clientId: String(adapter.open(row).params?.client_id) };
+  }
+
+  /** Events of the sign-in that was the result of an interaction, whether or not it was resumed since. */
+  async signInEvents(
+    uid: string,
+  ): Promise<{ readonly isOver: boolean; readonly events: readonly AuditEntry[] }> {
+    const adapter = this.#provider.Interaction.adapter as unknown as Adapter; // made by our own factory
+    const row = await adapter.row(uid);
+    const result = row && (adapter.open(row).result as { events?: readonly AuditEntry[] } | undefined); // `finish` wrote it
+    return { isOver: row?.marks[TOMBSTONE] !== undefined, events: result?.events ?? [] };
   }
 
   /** Whether this interaction was resumed before: its second resume is told so (design §2). */

@@ -57,8 +57,10 @@ const LOGOUT_TOKEN_MS = 120 * SECOND;
 const MARGIN = MINUTE;
 
 /** How long a token that is signed now may be accepted somewhere, ms. */
-export const longestToken = ({ lifetimes }: Pick<AppSettings, 'lifetimes'>): number =>
-  Math.max(lifetimes.id_token, lifetimes.access_token, LOGOUT_TOKEN_MS) + MARGIN;
+export function longestToken({ lifetimes, resources }: Settings): number {
+  const accessTokens = Object.values(resources).map(({ lifetime }) => lifetime);
+  return Math.max(lifetimes.id_token, LOGOUT_TOKEN_MS, ...accessTokens) + MARGIN;
+}
 
 export interface StagedGeneration {
   readonly generation: Generation;
@@ -70,7 +72,7 @@ export interface StagedGeneration {
   readonly removedAt: number | undefined;
 }
 
-type Settings = Pick<AppSettings, 'lifetimes' | 'keys'>;
+type Settings = Pick<AppSettings, 'lifetimes' | 'keys' | 'resources'>;
 
 export function stagesOf(row: KeySetRow, settings: Settings, now: number): readonly StagedGeneration[] {
   return row.generations.map((generation, index) => {

@@ -4,6 +4,8 @@
  */
 import type Koa from 'koa';
 import type { Proof } from '../../accounts/accounts.ts';
+import { userCreated } from '../../accounts/accounts.ts';
+import type { AuditEntry } from '../../audit/events.ts';
 import type { Spent } from '../../challenges/challenges.ts';
 import { eventIdOf } from '../../core/event-id.ts';
 import { asUserId } from '../../core/ids.ts';
@@ -41,6 +43,8 @@ export async function complete(
   const signedIn = await services.accounts.signIn(request.app, proved.proof, knownHash(known));
   if (signedIn.outcome === 'refused') {
     await record(ctx, request, services, {
+      at: spent.at,
+      id: eventIdOf(spent.at, spent.act, 'refused'),
       type: 'sign_in.refused',
       method: proved.proof.method,
       reason: signedIn.reason,
@@ -56,14 +60,15 @@ export async function complete(
   }
   if (other) await engine.endSession(ctx.req, ctx.res);
   const login = { accountId: signedIn.userId, amr: [...EMAIL_LOGIN.amr], acr: EMAIL_LOGIN.acr };
-  const result = { login, browser: request.browser.asking ?? '' };
+  const events = eventsOf(ctx, request, { proved, spent, other, ...signedIn });
+  const result = { login, browser: request.browser.asking ?? '', events };
   const finished = await engine.finish(ctx.req, ctx.res, request.interaction, result);
   if (finished === 'finished') return finishedPage(request.clientFacts(request.interaction.clientId));
   // A browser that has signed in is known to its mailbox: its wrong codes have a budget of their own (ML-25).
   setCookie(ctx, request.app, 'known', known);
   await Promise.all([
     services.accounts.rememberBrowser(request.app.id, signedIn.userId, knownHash(known)),
-    recordSignIn(ctx, request, { proved, spent, other, ...signedIn }, services),
+    ...events.map((event) => services.audit.record(request.app.id, event)),
   ]);
   return proved.inTab === 'link'
     ? provedPage(request, finished.resumeUrl)
@@ -112,23 +117,24 @@ interface SignedIn {
   readonly createdAt: number;
 }
 
-/** Repeated after a lost reply, the same events have the same ids and stand once. */
-async function recordSignIn(
+/** They stand in the result of the interaction too. Repeated after a lost reply, they have the same ids and stand once. */
+function eventsOf(
   ctx: Koa.Context,
   request: InteractionRequest,
   { proved, spent, other, userId: id, createdAt }: SignedIn,
-  services: SignInServices,
-): Promise<void> {
+): readonly AuditEntry[] {
   const { method } = proved.proof;
   const { act, at } = spent;
+  const { reference, ip } = infoOf(ctx.req);
   const userId = asUserId(id);
-  const once = (type: string, when = at) => ({ at: when, id: eventIdOf(when, act, type), userId });
-  const write = (entry: Entry) => record(ctx, request, services, entry);
-  await Promise.all([
-    createdAt >= at && write({ ...once('user.created', createdAt), type: 'user.created', method }),
-    other && write({ ...once('switched'), type: 'sign_in.switched', from: asUserId(other.id) }),
-    write({ ...once('succeeded'), type: 'sign_in.succeeded', method, amr: EMAIL_LOGIN.amr }),
-  ]);
+  const subject = { userId, clientId: request.interaction.clientId, reference, ip };
+  const once = (type: string) => ({ ...subject, at, id: eventIdOf(at, act, type) });
+  const created = { ...subject, ...userCreated(userId, createdAt) };
+  return [
+    ...(createdAt >= at ? [{ ...created, type: 'user.created', method } as const] : []),
+    ...(other ? [{ ...once('switched'), type: 'sign_in.switched', from: asUserId(other.id) } as const] : []),
+    { ...once('succeeded'), type: 'sign_in.succeeded', method, amr: EMAIL_LOGIN.amr },
+  ];
 }
 
 type Entry = Parameters<SignInServices['audit']['record']>[1];

@@ -1,0 +1,140 @@
+/** What every event and every detail means, for the reference page. A type or detail without its text does not compile. */
+import type { AuditDetails, AuditStamp, AuditSubject, AuditType } from './events.ts';
+
+type AllKeys<Union> = Union extends unknown ? keyof Union : never;
+
+export interface EventText<Type extends AuditType> {
+  readonly text: string;
+  readonly details: { readonly [Name in AllKeys<AuditDetails[Type]>]: string };
+}
+
+const NONE = {};
+const GRANT = { grant: 'Id of the Grant that the token family hangs on.' };
+
+export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
+  'challenge.begun': {
+    text: 'A mail with link and code was asked for.',
+    details: { purpose: 'What the mailbox is proved for: `sign_in`.' },
+  },
+  'challenge.resent': {
+    text: 'The same link and code were mailed again.',
+    details: { send: 'Number of the mail, from 1.' },
+  },
+  'challenge.held': {
+    text: 'No mail went out.',
+    details: { reason: 'The budget that was used up, or `suppressed`.' },
+  },
+  'challenge.mail_accepted': {
+    text: 'The mail server took the mail.',
+    details: { send: 'Number of the mail, from 1.' },
+  },
+  'challenge.mail_refused': {
+    text: 'The mail server refused the mail for good.',
+    details: { send: 'Number of the mail, from 1.', reason: 'What the server answered, without addresses.' },
+  },
+  'challenge.proved': {
+    text: 'The mailbox was proved in the browser that asked; the challenge is spent.',
+    details: { by: '`link` or `code`.' },
+  },
+  'challenge.code_wrong': {
+    text: 'A wrong code was typed.',
+    details: { triesLeft: 'How many are left here.' },
+  },
+  'challenge.code_closed': {
+    text: 'Code entry is closed after too many wrong codes; the link still works.',
+    details: { scope: 'Which budget: `interaction`, `elsewhere` or `mailbox`.' },
+  },
+  'challenge.reported': {
+    text: '“This wasn’t me” was pressed. Mail scanners press it too, so it changes nothing.',
+    details: NONE,
+  },
+  'challenge.continued': {
+    text: '“Continue on this device instead”: spent for another browser than the one that asked.',
+    details: NONE,
+  },
+  'user.created': { text: 'A first sign-in made a user.', details: { method: 'Way of signing in.' } },
+  'sign_in.succeeded': {
+    text: 'Somebody signed in.',
+    details: { method: 'Way of signing in.', amr: 'Authentication methods as clients are told (RFC 8176).' },
+  },
+  'sign_in.refused': {
+    text: 'The mailbox was proved, but its owner may not sign in.',
+    details: { method: 'Way of signing in.', reason: '`blocked` or `sign_up_closed`.' },
+  },
+  'sign_in.switched': {
+    text: 'Another user was signed in in this browser and left for this one.',
+    details: { from: 'Id of the user who left.' },
+  },
+  sign_out: { text: 'A session was ended.', details: { by: '`user`, `client` or `operator`.' } },
+  'token.issued': { text: 'Tokens were given for an authorization code.', details: GRANT },
+  'token.refreshed': {
+    text: 'A refresh token was used; once for each, however often its reply was lost.',
+    details: GRANT,
+  },
+  'token.code_reuse_detected': {
+    text: 'An authorization code was redeemed again; its Grant is revoked.',
+    details: GRANT,
+  },
+  'token.refresh_reuse_detected': {
+    text: 'A used refresh token came back after its window; its Grant is revoked.',
+    details: GRANT,
+  },
+  'token.refresh_replayed': {
+    text: 'A lost reply was asked for again within the window; nothing was revoked.',
+    details: GRANT,
+  },
+  'consent.granted': {
+    text: 'A person let a third-party client have these scopes.',
+    details: { scopes: 'Scopes that were granted.' },
+  },
+  'consent.declined': {
+    text: 'A person declined a third-party client.',
+    details: { scopes: 'Scopes that were asked for.' },
+  },
+  'client.added': {
+    text: 'A client is in the configuration that was not there at the last start.',
+    details: { settings: 'Names of its settings.' },
+  },
+  'client.changed': {
+    text: 'The configuration of a client is another one than at the last start.',
+    details: { settings: 'Names of the settings that changed.' },
+  },
+  'client.removed': { text: 'A client is no longer in the configuration.', details: NONE },
+  'keys.published': {
+    text: 'New signing keys are in the published set.',
+    details: {
+      kids: 'Their key ids.',
+      signsAt: 'When they begin to sign (ms).',
+      by: '`operator` or `schedule`.',
+    },
+  },
+  'keys.activated': { text: 'These signing keys sign from now on.', details: { kids: 'Their key ids.' } },
+  'keys.removed': {
+    text: 'Signing keys are gone.',
+    details: {
+      kids: 'Their key ids.',
+      reason: '`expired`: nothing they signed is alive. `emergency`: all they signed is void.',
+    },
+  },
+  'secret.resealed': {
+    text: 'What was sealed under an older master secret is sealed under the newest.',
+    details: { version: 'Version of the newest secret.', rows: 'How many rows were written.' },
+  },
+  'grant.revoked': {
+    text: 'A Grant was revoked, and with it all of its tokens.',
+    details: { grant: 'Id of the Grant.', reason: 'Why.' },
+  },
+};
+
+export const STAMP_TEXTS: { readonly [Name in keyof (AuditStamp & AuditSubject)]-?: string } = {
+  id: '32 hex digits that sort by time. Events of one act have the same id wherever and however often they are written.',
+  at: 'When it happened, milliseconds since 1970 (UTC).',
+  app: 'Id of the app.',
+  userId: 'Id of the user (`sub`).',
+  clientId: '`client_id` of the client.',
+  challengeId: 'Id of the mailbox challenge; in the link of the mail too, where it alone is worth nothing.',
+  mailbox: 'Keyed hash of the mailbox, the same over all apps; for events of nobody we know.',
+  reference:
+    'Reference number of the request: on the error page, in the header `Postern-Reference` and in the log.',
+  ip: 'Network address of the browser or client.',
+};
