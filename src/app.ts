@@ -5,7 +5,7 @@
 // First, before anything loads the engine.
 import './oidc/runtime-notice.ts';
 import { Accounts, userCreated } from './accounts/accounts.ts';
-import { type App, type Apps, loadApps } from './apps/apps.ts';
+import { type App, type Apps, loadApps, toldClients } from './apps/apps.ts';
 import { noteClientChanges } from './apps/client-changes.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
 import { Browsers } from './challenges/browsers.ts';
@@ -25,6 +25,7 @@ import { Health } from './http/health.ts';
 import { Origins, Peers } from './http/origins.ts';
 import { warmUpPages } from './http/render.ts';
 import { type Callback, createServer, type ServerDeps } from './http/server.ts';
+import { enqueueLogouts, workOnLogouts } from './jobs/backchannel-logout.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { faultOf, type Log, silentLog } from './lib/log.ts';
 import { Limits } from './limits/limits.ts';
@@ -141,6 +142,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
 
   const pseudoLocales = overrides.pseudoLocales ?? !config.production;
   const keys = new SigningKeys({ store, keyring, clock, record: audit.record });
+  const fetch = createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production });
   const engines: EngineRegistry = new EngineRegistry({
     keys,
     store,
@@ -149,10 +151,11 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     log,
     epoch: new Epoch(store, clock),
     findUser: (app, id) => accounts.findById(app.id, id),
-    fetch: createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production }),
+    fetch,
     onEvent: async (app, event) => {
       await audit.record(app.id, auditEntryOf(event));
     },
+    tellClients: (app, logins) => enqueueLogouts(jobs, app.id, toldClients(app, logins)),
     askingBrowser: (ctx, app) => browsers.find(app.id, readCookie(ctx, app, 'ask')),
     onTokens: (app, grant, error) =>
       error === undefined ? metrics?.tokens(app, grant) : metrics?.tokensRefused(app, grant, error),
@@ -170,6 +173,17 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       restartUrl: async (app, interaction) => (await engines.get(app)).restartUrl(interaction),
       isFinished: async (app, uid) => (await engines.get(app)).isFinished(uid),
     }),
+  });
+  workOnLogouts({
+    jobs,
+    clock,
+    log,
+    audit,
+    fetch,
+    message: async (id, { clientId, userId, sid }) => {
+      const app = apps.byId(id);
+      return app && (await engines.get(app)).logoutMessage(clientId, userId, sid);
+    },
   });
   const signInEvents = async (app: App | undefined, uid: string, challenge: Challenge) => {
     if (!app) return { isOver: false, events: [] };

@@ -141,3 +141,10 @@ export function finishIn(app: App, clientId: string): 'auto' | 'waiting' | 'link
   const client = clientOf(app, clientId);
   return client?.finish_in ?? (client?.application_type === 'native' ? 'waiting' : 'auto');
 }
+
+/** Of these logins, those whose client wants to be told that they have ended. */
+export const toldClients = <Login extends { readonly clientId: string }>(
+  app: App,
+  logins: readonly Login[],
+): readonly Login[] =>
+  logins.filter(({ clientId }) => clientOf(app, clientId)?.backchannel_logout_uri !== undefined);

@@ -65,6 +65,14 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     text: 'Another user was signed in in this browser and left for this one.',
     details: { from: 'Id of the user who left.' },
   },
+  'logout.delivered': {
+    text: 'A client was told of the end of a session (Back-Channel Logout).',
+    details: { tries: 'How often it was called.' },
+  },
+  'logout.failed': {
+    text: 'A client was not told of the end of a session: it did not take the message in six hours, or may not be called.',
+    details: { tries: 'How often it was called.', reason: 'What went wrong the last time.' },
+  },
   sign_out: { text: 'A session was ended.', details: { by: '`user`, `client` or `operator`.' } },
   'token.issued': { text: 'Tokens were given for an authorization code.', details: GRANT },
   'token.refreshed': {

@@ -27,6 +27,10 @@ export interface AuditDetails {
   'sign_in.refused': { readonly method: string; readonly reason: string };
   /** Another user was signed in here and left for this one (ML-44). */
   'sign_in.switched': { readonly from: UserId };
+  /** A client was told of the end of a session (Back-Channel Logout). */
+  'logout.delivered': { readonly tries: number };
+  /** It did not take it in six hours, or may not be called. */
+  'logout.failed': { readonly tries: number; readonly reason?: string | undefined };
   sign_out: { readonly by: 'user' | 'client' | 'operator' };
   /** Tokens were given for an authorization code. */
   'token.issued': { readonly grant?: string | undefined };

@@ -194,7 +194,9 @@ function originFault(written: string, surroundings: Surroundings): string | unde
 }
 
 function checkLinks(client: ClientSettings, path: Path, surroundings: Surroundings): Fault[] {
-  return (['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'jwks_uri'] as const).flatMap((key) => {
+  return (
+    ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'jwks_uri', 'backchannel_logout_uri'] as const
+  ).flatMap((key) => {
     const url = URL.parse(client[key] ?? '');
     const message = url === null ? undefined : plainHttpFault(url, surroundings);
     return message === undefined ? [] : [{ path: filePath([...path, key]), message }];

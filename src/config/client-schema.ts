@@ -69,6 +69,15 @@ export const client = z
         'Scopes the client may ask for, those of resources too, separated by a space; default: all. `openid` is always among them.',
       ),
     client_uri: webUrl().optional().describe('Home page of the client: the way back from a page of Postern.'),
+    backchannel_logout_uri: webUrl()
+      .optional()
+      .describe(
+        'Told by a POST when a session ends in which this client had a login (OpenID Back-Channel Logout). https, at a public address or one of OUTBOUND_ALLOW.',
+      ),
+    backchannel_logout_session_required: z
+      .boolean()
+      .default(false)
+      .describe('Accepted for clients that ask for it: logout tokens always name the session (`sid`).'),
     initiate_login_uri: urlOf(['https:'], 'must be an https:// URL (OpenID Connect Registration §2)')
       .optional()
       .describe('Where the client starts a sign-in afresh; needed for "continue on this device".'),

@@ -106,9 +106,16 @@ const mail = z
 
 const lifetimes = z
   .strictObject({
-    session: duration({ min: '5m', max: '365d', fallback: '14d' }).describe(
-      'Of the sign-in at Postern itself, in one browser.',
+    session_idle: duration({ min: '5m', max: '365d', fallback: '14d' }).describe(
+      'How long the sign-in at Postern itself, in one browser, may lie unused.',
     ),
+    session_absolute: duration({ min: '5m', max: '3650d', fallback: '30d' }).describe(
+      'How long after signing in one has to sign in again at the latest; at least `session_idle`.',
+    ),
+    session_cookie: z
+      .enum(['persistent', 'transient'])
+      .default('persistent')
+      .describe('`transient`: closing the browser ends the sign-in at Postern too.'),
     access_token: duration({ min: '30s', max: '24h', fallback: '10m' }).describe('Of each access token.'),
     id_token: duration({ min: '30s', max: '24h', fallback: '1h' }).describe('Of each ID token.'),
     refresh_token_idle: duration({ min: '1m', max: '365d', fallback: '14d' }).describe(
@@ -125,8 +132,24 @@ const lifetimes = z
     message: 'must not be longer than refresh_token_absolute',
     path: ['refresh_token_idle'],
   })
+  .refine((times) => times.session_idle <= times.session_absolute, {
+    message: 'must not be longer than session_absolute',
+    path: ['session_idle'],
+  })
   .prefault({})
   .describe('How long things live.');
+
+const signOut = z
+  .strictObject({
+    ends: z
+      .enum(['online', 'all', 'session'])
+      .default('online')
+      .describe(
+        'Which tokens end with the session they were given in: `online`, all but those asked for with `offline_access`; `all`; or `session`, none.',
+      ),
+  })
+  .prefault({})
+  .describe('What signing out ends.');
 
 const keys = z
   .strictObject({
@@ -211,6 +234,7 @@ const app = z
       .describe('Ways to sign in; one that is not named is off.'),
     mail,
     lifetimes,
+    sign_out: signOut,
     keys,
     audit,
     limits,

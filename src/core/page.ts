@@ -123,6 +123,16 @@ export type Page =
       readonly maskedEmail: string;
       readonly clientName: string;
     }
+  /** The client asks which account to use; one is signed in here. */
+  | {
+      readonly view: 'choose-account';
+      readonly status: 200;
+      readonly keep: FormContext;
+      readonly another: FormContext;
+      readonly cancel: FormContext;
+      readonly email: string;
+      readonly clientName: string;
+    }
   /** The browser is signed in as somebody else than the mailbox that was just proved or is about to be. */
   | {
       readonly view: 'switch-user';
@@ -152,9 +162,13 @@ export type Page =
       readonly action: string;
       readonly xsrf: string;
       readonly email: string;
+      /** Where "no" leads; it changes nothing, hence is a link. */
+      readonly stay: string;
       readonly clientName?: string;
     }
   | { readonly view: 'logged-out'; readonly status: 200; readonly wayOn?: WayOn }
+  /** Asked whether to sign out, the person said no. */
+  | { readonly view: 'still-signed-in'; readonly status: 200; readonly wayOn?: WayOn }
   /** response_mode=form_post: sends itself by script, by button without. */
   | {
       readonly view: 'form-post';

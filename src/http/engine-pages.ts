@@ -75,8 +75,10 @@ export function enginePages(services: EnginePageServices): EnginePages {
         ];
         return show(ctx, { view: 'form-post', status: 200, action, fields, clientName: app.settings.name });
       }
-      const client = ctx.oidc.client && { clientName: clientName(app, ctx.oidc.client.clientId) };
-      show(ctx, { view: 'logout', status: 200, action, xsrf, email: user?.address ?? '', ...client });
+      const id = ctx.oidc.client?.clientId;
+      const client = id === undefined ? {} : { clientName: clientName(app, id) };
+      const stay = `${app.path}/session/stay?${new URLSearchParams(id === undefined ? {} : { client_id: id })}`;
+      show(ctx, { view: 'logout', status: 200, action, xsrf, stay, email: user?.address ?? '', ...client });
     },
 
     async loggedOut(ctx, app) {
@@ -217,16 +219,18 @@ function wayOnOf(ctx: EngineContext, app: App): { wayOn?: WayOn } {
   return client && url !== undefined ? { wayOn: { url, clientName: clientName(app, client.clientId) } } : {};
 }
 
-/** An ID token of this very sign-in is consent enough (OA-36): nobody else can have it. */
+/** An ID token of this very session is consent enough (OA-36): it names the session, and nobody else can have it. */
 function isOwnHint(ctx: EngineContext): boolean {
   const { IdTokenHint: hint } = ctx.oidc.entities as {
-    IdTokenHint?: { payload: { sub?: unknown; auth_time?: unknown } };
+    IdTokenHint?: { payload: { sub?: unknown; sid?: unknown } };
   }; // not declared
-  const { session } = ctx.oidc;
+  const { session, client } = ctx.oidc;
+  const sid = client && session?.sidFor(client.clientId);
   return (
     hint !== undefined &&
-    hint.payload.sub === session?.accountId &&
-    hint.payload.auth_time === session?.authTime()
+    sid !== undefined &&
+    hint.payload.sid === sid &&
+    hint.payload.sub === session?.accountId
   );
 }
 

@@ -47,6 +47,7 @@ function hasForm(page: Page, app: App | undefined): boolean {
     case 'link-here':
     case 'link-elsewhere':
     case 'continue-as':
+    case 'choose-account':
     case 'switch-user':
     case 'consent':
     case 'logout':
@@ -62,6 +63,7 @@ function hasForm(page: Page, app: App | undefined): boolean {
     case 'proved':
     case 'go-on':
     case 'logged-out':
+    case 'still-signed-in':
     case 'reported':
     case 'finished':
     case 'error':

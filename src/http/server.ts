@@ -27,7 +27,7 @@ import { setSecurityHeaders } from './security-headers.ts';
 import type { SignInServices } from './sign-in/context.ts';
 import { interactionGet, interactionPost } from './sign-in/interaction.ts';
 import { linkGet, linkPost, linkSecretGet } from './sign-in/link.ts';
-import { signOutPost } from './sign-out.ts';
+import { signOutPost, stayGet } from './sign-out.ts';
 import { answerUnavailable, isPagePath, RETRY_AFTER_S } from './unavailable.ts';
 
 export interface ServerDeps {
@@ -86,8 +86,11 @@ export function createServer(deps: ServerDeps): Callback {
       res.setHeader('Allow', 'GET');
       return plain(res, 405, 'method not allowed');
     }
-    if (req.method === 'POST' && rest === '/session/end') {
-      req.url = rest;
+    if (
+      (req.method === 'POST' && rest === '/session/end') ||
+      (req.method === 'GET' && rest === '/session/stay')
+    ) {
+      req.url = rest + query;
       return house(req, res);
     }
     // The engine checks the token of its sign-out form, but not where it comes from (WB-02).
@@ -161,7 +164,7 @@ async function appRoutes(ctx: Koa.Context, services: SignInServices): Promise<vo
   const info = infoOf(ctx.req);
   const isRead = ctx.method === 'GET' || ctx.method === 'HEAD';
   if (!isRead && ctx.method !== 'POST') throw new PosternError('method_not_allowed');
-  if (room === 'session') return signOutPost(ctx, services);
+  if (room === 'session') return isRead ? stayGet(ctx, services) : signOutPost(ctx, services);
   if (room === 'interaction') {
     info.route = '/interaction/:uid/:step';
     const path = { uid: id, step, target };

@@ -4,6 +4,7 @@
  * cookie comes along, and then does what the GET would do.
  */
 import type Koa from 'koa';
+import { clientHome, clientName } from '../apps/apps.ts';
 import { readForm } from './form-body.ts';
 import { appOf, engineOf, keepForm, type SignInServices, show } from './sign-in/context.ts';
 
@@ -24,4 +25,16 @@ export async function signOutPost(ctx: Koa.Context, services: SignInServices): P
   ctx.respond = false;
   ctx.req.method = 'GET';
   await engine.handle(ctx.req, ctx.res, `/session/end?${new URLSearchParams(form)}`);
+}
+
+/**
+ * The answer to "Sign out?" was no. The engine would forget the client's login in this session then, and say that somebody is
+ * signed out who is not.
+ */
+export function stayGet(ctx: Koa.Context, services: SignInServices): void {
+  const app = appOf(ctx);
+  const { client_id: id } = ctx.query;
+  const url = typeof id === 'string' ? clientHome(app, id) : undefined;
+  const wayOn = url === undefined ? {} : { wayOn: { url, clientName: clientName(app, String(id)) } };
+  show(ctx, { view: 'still-signed-in', status: 200, ...wayOn }, services);
 }

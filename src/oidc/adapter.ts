@@ -9,7 +9,14 @@ import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import { hashOf } from '../core/hash.ts';
 import type { Keyring } from '../core/keyring.ts';
-import { type Artifact, type ArtifactDraft, type JsonObject, type Store, TOMBSTONE } from '../store/port.ts';
+import {
+  type Artifact,
+  type ArtifactDraft,
+  type ArtifactIndex,
+  type JsonObject,
+  type Store,
+  TOMBSTONE,
+} from '../store/port.ts';
 import type { Epoch } from './epoch.ts';
 
 /** Ids that are no bearer secrets: they appear in other rows as references. */
@@ -158,8 +165,10 @@ export class Adapter {
     return this.#deps.store.artifacts.find(this.#app.id, this.#model, this.#key(id), this.#deps.clock.now());
   }
 
-  async rowsByUid(uid: string): Promise<readonly Artifact[]> {
-    return this.#deps.store.artifacts.findBy(this.#app.id, this.#model, 'uid', uid, this.#deps.clock.now());
+  /** Tombstones too. */
+  async rowsBy(index: ArtifactIndex, value: string): Promise<readonly Artifact[]> {
+    const { artifacts } = this.#deps.store;
+    return artifacts.findBy(this.#app.id, this.#model, index, value, this.#deps.clock.now());
   }
 
   /** Seconds that a row stays beyond its validity, to be found used up. */

@@ -1,5 +1,5 @@
 /** The engine's configuration for one app; feature switches stand in `features.ts`. */
-import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
@@ -15,6 +15,7 @@ import { features } from './features.ts';
 import { introspectionPolicy } from './introspection.ts';
 import type { SigningKey } from './keys.ts';
 import type { EnginePages } from './pages.ts';
+import { policy } from './policy.ts';
 import type { RefreshTokenInUse } from './refresh-token.ts';
 import {
   askedScopes,
@@ -24,6 +25,7 @@ import {
   resourceIndicators,
 } from './resources.ts';
 import { revocationPolicy } from './revocation.ts';
+import { sessionTtl } from './session-model.ts';
 
 /** Seconds in the engine, milliseconds with us. */
 const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
@@ -32,8 +34,6 @@ const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
 const CODE_TTL_S = 60;
 /** Longer than any challenge lives, so that a late click still finds its request (ML-47). */
 const INTERACTION_TTL_S = 60 * 60;
-/** Of `state` and `nonce`: they come back as they were sent or not at all, never cut (OA-16). */
-const MAX_ECHO = 2048;
 /** The engine's own limit is none (OA-41). */
 const MAX_KEY_SET_BYTES = 64 * 1024;
 
@@ -151,7 +151,7 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
         const left = seconds(lifetimes.refresh_token_absolute) - age;
         return Math.max(1, Math.min(seconds(lifetimes.refresh_token_idle), left));
       },
-      Session: seconds(lifetimes.session),
+      Session: (_ctx, session) => sessionTtl(app, deps.clock, session.loginTs),
     },
     // Only key sets of clients (`jwks_uri`); the engine's own guard looks after it has connected (OA-41).
     fetch: (url, options) => guardedFetch(deps, url, options),
@@ -213,50 +213,6 @@ function cookies(app: App, keyring: Keyring): NonNullable<Configuration['cookies
     short: attributes,
     keys: new CookieSignatures(keyring.versions.map((version) => keyring.key(app.id, 'cookie', version))),
   };
-}
-
-function policy(): interactionPolicy.DefaultPolicy {
-  const { Check, base } = interactionPolicy;
-  const prompts = base();
-  prompts.get('login')?.checks.add(
-    new Check('parameter_too_long', 'state or nonce is too long', (ctx) => {
-      for (const name of ['state', 'nonce']) {
-        if (String(ctx.oidc.params?.[name] ?? '').length > MAX_ECHO) {
-          throw new errors.InvalidRequest(`${name} must not be longer than ${MAX_ECHO} characters`);
-        }
-      }
-      return Check.NO_NEED_TO_PROMPT;
-    }),
-  );
-  prompts.get('login')?.checks.add(
-    // A user who was deleted or blocked since: the engine would go on without an account and fail with a 500.
-    new Check('user_gone', 'End-User authentication is required', 'login_required', (ctx) =>
-      ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined
-        ? Check.REQUEST_PROMPT
-        : Check.NO_NEED_TO_PROMPT,
-    ),
-  );
-  const consent = prompts.get('consent');
-  consent?.checks.remove('native_client_prompt');
-  consent?.checks.add(
-    // RFC 8252 §8.6, OA-53: anybody can take a custom scheme or loopback port; a person has to be there.
-    new Check(
-      'native_client_prompt',
-      'native clients require End-User interaction',
-      'interaction_required',
-      (ctx) => (isImpersonable(ctx) && !isAttended(ctx) ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT),
-    ),
-  );
-  return prompts;
-}
-
-const isImpersonable = (ctx: KoaContextWithOIDC): boolean =>
-  ctx.oidc.client?.applicationType === 'native' &&
-  !String(ctx.oidc.params?.redirect_uri).startsWith('https://');
-
-function isAttended(ctx: KoaContextWithOIDC): boolean {
-  const { result } = ctx.oidc as { result?: { login?: unknown; consent?: unknown } }; // set by the engine's resume
-  return result?.login !== undefined || result?.consent !== undefined;
 }
 
 /**

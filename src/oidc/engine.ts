@@ -8,14 +8,14 @@ import Provider, { errors } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
 import type { AuditEntry } from '../audit/events.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Keyring } from '../core/keyring.ts';
+import { randomToken } from '../core/random.ts';
 import type { Log } from '../lib/log.ts';
 import type { GuardedFetch } from '../outbound/guarded-fetch.ts';
-import { type Store, StoreUnavailable, TOMBSTONE } from '../store/port.ts';
+import { StoreUnavailable, TOMBSTONE } from '../store/port.ts';
 import { Adapter } from './adapter.ts';
 import { configuration, hostOf } from './configuration.ts';
 import { Consents } from './consent.ts';
-import type { Epoch } from './epoch.ts';
+import { Endings, type EndingsDeps } from './endings.ts';
 import { type EngineEvent, Families } from './families.ts';
 import type { KeyView } from './keys.ts';
 import { installModels } from './models.ts';
@@ -28,31 +28,30 @@ export interface EngineUser {
   readonly address: string;
 }
 
-export interface EngineDeps {
-  readonly store: Store;
-  readonly keyring: Keyring;
-  readonly clock: Clock;
+export interface EngineDeps extends EndingsDeps {
   readonly log: Log;
   readonly pages: EnginePages;
-  readonly epoch: Epoch;
   /** For key sets that clients publish. */
   readonly fetch: GuardedFetch;
-  findUser(app: App, id: string): Promise<EngineUser | undefined>;
   onEvent(app: App, event: EngineEvent): Promise<void>;
   /** A grant was asked for at the token endpoint, and refused when there is an error code. For counting only. */
   onTokens(app: App, grant: unknown, error?: string): void;
+  findUser(app: App, id: string): Promise<EngineUser | undefined>;
   /** Never rejects: the interaction has ended, whatever becomes of its challenges. */
   onInteractionEnded(app: App, uid: string): Promise<void>;
   /** Id of the browser of this request, by its asking cookie. */
   askingBrowser(ctx: EngineContext, app: App): Promise<string | undefined>;
 }
 
+/** What the person is asked. An account is chosen by keeping the present one or by signing in as another. */
+export type Prompt = 'login' | 'select_account' | 'consent';
+
 /** An authorization request that waits for a person, read in the browser that holds its cookie. */
 export type InteractionState =
   | {
       readonly state: 'open';
       readonly uid: string;
-      readonly prompt: 'login' | 'consent';
+      readonly prompt: Prompt;
       readonly clientId: string;
       readonly redirectHost: string;
       readonly scopes: readonly string[];
@@ -75,11 +74,19 @@ export type OpenInteraction = Extract<InteractionState, { state: 'open' }>;
 export type InteractionResult =
   /** `browser`: whoever proved the mailbox, by the id behind its host-only asking cookie. */
   | {
-      readonly login: { readonly accountId: string; readonly amr: string[]; readonly acr: string };
+      readonly login: {
+        readonly accountId: string;
+        readonly amr: string[];
+        readonly acr: string;
+        /** Whether the session cookie outlives the browser's window. */
+        readonly remember: boolean;
+      };
       readonly browser: string;
       /** What this sign-in has to tell the audit log, kept with it until it is there (AD-10). */
       readonly events: readonly AuditEntry[];
+      readonly select_account?: Record<string, never>;
     }
+  | { readonly select_account: Record<string, never> }
   | { readonly consent: Record<string, never> }
   | { readonly error: 'access_denied'; readonly error_description: string };
 
@@ -125,8 +132,9 @@ export class Engine {
     const provider = new Provider(app.issuer, settings);
     provider.silent = true; // Koa would print faults with their messages; `logFaults` tells them
     provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
+    const endings = new Endings(app, deps, families);
     const askingBrowser = (ctx: EngineContext) => deps.askingBrowser(ctx, app);
-    installModels(provider, { ...deps, app, families, askingBrowser });
+    installModels(provider, { ...deps, app, families, endings, askingBrowser });
     pinUrls(provider);
     provider.use(async (ctx, next) => {
       try {
@@ -182,7 +190,7 @@ export class Engine {
     return {
       state: 'open',
       uid,
-      prompt: prompt.name === 'consent' ? 'consent' : 'login',
+      prompt: promptOf(prompt.name),
       clientId: String(params.client_id),
       redirectHost: hostOf(params.redirect_uri),
       scopes: askedScopes(this.app, params),
@@ -198,6 +206,27 @@ export class Engine {
   /** The user whom this browser is signed in as, by its session cookie. */
   async presentUser(req: IncomingMessage, res: ServerResponse): Promise<string | undefined> {
     return (await this.#session(req, res)).accountId;
+  }
+
+  /**
+   * What tells a client that a session has ended (Back-Channel Logout §2.4), signed now; it lives for two minutes. Undefined
+   * when there is no such client or it does not want to be told.
+   */
+  async logoutMessage(
+    clientId: string,
+    userId: string,
+    sid: string,
+  ): Promise<{ readonly url: string; readonly token: string } | undefined> {
+    const client = await this.#provider.Client.find(clientId);
+    const url = client?.backchannelLogoutUri;
+    if (!client || typeof url !== 'string') return undefined;
+    const { IdToken } = this.#provider as unknown as { IdToken: LogoutTokenClass }; // not declared with these members
+    const token = new IdToken({ sub: userId }, { client, ctx: undefined });
+    token.mask = { sub: null };
+    token.set('events', { 'http://schemas.openid.net/event/backchannel-logout': {} });
+    token.set('jti', randomToken());
+    token.set('sid', sid);
+    return { url, token: await token.issue({ use: 'logout' }) };
   }
 
   /** Ends this browser's session and the grants given in it. */
@@ -281,6 +310,17 @@ export class Engine {
   }
 }
 
+interface LogoutTokenClass {
+  new (
+    claims: object,
+    of: { readonly client: object; readonly ctx: undefined },
+  ): {
+    mask: object;
+    set(name: string, value: unknown): void;
+    issue(options: { readonly use: 'logout' }): Promise<string>;
+  };
+}
+
 interface KoaInside {
   readonly middleware: readonly unknown[];
   compose(middleware: readonly unknown[]): (ctx: object) => Promise<void>;
@@ -326,6 +366,8 @@ export function requestUrl(app: App, { params, parJti }: Restartable): string {
         ];
   return `${app.issuer}/auth?${new URLSearchParams(sent)}`;
 }
+
+const promptOf = (name: string): Prompt => (name === 'consent' || name === 'select_account' ? name : 'login');
 
 /** The engine's own answer: RFC 7517 §5. */
 const keysOf = (body: unknown): readonly { readonly kid: string }[] => Object(body).keys;

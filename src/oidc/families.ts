@@ -22,7 +22,10 @@ export type RevocationReason =
   | 'sign_out'
   /** Asked for at the revocation endpoint (RFC 7009). */
   | 'client'
-  | 'operator';
+  | 'operator'
+  | 'consent_withdrawn'
+  | 'user_disabled'
+  | 'user_removed';
 
 /** What the engine tells the audit log; never a token. */
 export type EngineEvent = Family & { readonly type: RevocationReason | 'token.refresh_replayed' };
@@ -93,18 +96,18 @@ export class Families {
     return won;
   }
 
-  /** Ends what was given in one session, except what was asked for beyond it (`offline_access`). */
-  async revokeOfSession(uid: string): Promise<void> {
-    const grants = await this.#grants({ session: uid });
-    const bound = grants.filter((row) => row.data.isOffline !== true);
-    await Promise.all(bound.map((row) => this.revoke(familyOf(row), 'sign_out')));
-  }
-
   /** Ends every family of what is asked, those that wait for their first token too; gives their number. */
-  async revokeAll(query: FamilySelector, reason: RevocationReason): Promise<number> {
+  async revokeAll(
+    query: FamilySelector,
+    reason: RevocationReason,
+    isMeant: (grant: { readonly isOffline: boolean }) => boolean = () => true,
+  ): Promise<number> {
     const grants = await this.#grants(query);
     let ended = 0;
-    for (const row of grants) if (await this.revoke(familyOf(row), reason)) ended += 1;
+    for (const row of grants) {
+      if (!isMeant({ isOffline: row.data.isOffline === true })) continue;
+      if (await this.revoke(familyOf(row), reason)) ended += 1;
+    }
     return ended;
   }
 

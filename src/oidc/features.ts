@@ -33,8 +33,8 @@ export function features(options: FeatureOptions): Features {
   const all: EveryFeature = {
     /** Client attestation is an early draft. */
     attestClientAuth: { enabled: false },
-    /** Needs a durable, retried delivery that is guarded against SSRF (OA-37). */
-    backchannelLogout: { enabled: false },
+    /** Sent by durable jobs behind the guard of `outbound` (OA-37); the engine only advertises it and knows its metadata. */
+    backchannelLogout: { enabled: true },
     /** Nobody may approve another device's sign-in (OA-52). */
     ciba: { enabled: false },
     /** Claims follow scopes; single claims by request would bypass what consent shows (OA-43). */

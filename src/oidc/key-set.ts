@@ -79,7 +79,7 @@ export function stagesOf(row: KeySetRow, settings: Settings, now: number): reado
     const retiresAt = row.generations[index + 1]?.signsAt;
     const keep = Math.max(generation.keepMs ?? 0, longestToken(settings));
     const publishedUntil = retiresAt === undefined ? undefined : retiresAt + keep;
-    const hints = Math.max(keep, settings.lifetimes.session);
+    const hints = Math.max(keep, settings.lifetimes.session_absolute);
     const removedAt = retiresAt === undefined ? undefined : retiresAt + hints;
     const stage =
       now < generation.signsAt && index > 0

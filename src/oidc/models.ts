@@ -4,16 +4,18 @@
  *
  * - RefreshToken: see `refresh-token.ts`.
  * - AuthorizationCode: the second redemption kills the grant, the winner's tokens included (OA-07).
- * - Session: ending one ends the grants that it gave, before the session itself goes.
+ * - Session: has limits, and ends with what it gave: see `session-model.ts`.
  * - Interaction: is resumed only by the browser that proved a mailbox for it.
  * - Grant: knows the session it was given in.
  * - ReplayDetection, PushedAuthorizationRequest, Client: see `replay-detection.ts`, `pushed-requests.ts`, `client-authentication.ts`.
  */
+import { decodeProtectedHeader } from 'jose';
 import { errors, Provider } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { installClientRules } from './client-authentication.ts';
+import type { Endings } from './endings.ts';
 import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
 import type { Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
@@ -21,11 +23,8 @@ import { pushedAuthorizationRequest } from './pushed-requests.ts';
 import { refreshToken } from './refresh-token.ts';
 import { replayDetection } from './replay-detection.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
+import { sessionModel } from './session-model.ts';
 
-interface EngineSession extends EngineModel {
-  readonly uid: string;
-  destroy(): Promise<void>;
-}
 interface EngineInteraction extends EngineModel {
   readonly result?: { readonly browser?: unknown };
 }
@@ -35,6 +34,7 @@ export interface ModelDeps {
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly families: Families;
+  readonly endings: Endings;
   /** Id of the browser of this request, by its host-only asking cookie. */
   askingBrowser(ctx: EngineContext): Promise<string | undefined>;
 }
@@ -44,20 +44,36 @@ export function installModels(provider: Provider, deps: ModelDeps): void {
   const models = {
     RefreshToken: refreshToken(provider, deps),
     AuthorizationCode: authorizationCode(provider, deps),
-    Session: session(provider, deps),
+    Session: sessionModel(provider, deps),
     Interaction: interaction(provider, deps),
     Grant: grant(provider),
     ReplayDetection: replayDetection(provider),
     PushedAuthorizationRequest: pushedAuthorizationRequest(provider),
   };
   for (const [name, value] of Object.entries(models)) Object.defineProperty(provider, name, { value });
+  refuseOtherTokensAsHints(provider);
   installClientRules(provider, deps.clock);
   Object.defineProperties(provider.Client.prototype, {
+    // Every ID token names its session, so that it can end it without a question (OA-36).
+    includeSid: { value: () => true },
+    // Told by jobs that `Session.destroy` leaves behind: nobody waits for a client, and a failure is tried again (OA-37).
+    backchannelLogout: { value: async () => undefined },
     // Other response types never get this far; their errors travel in fragments (OAuth 2.0 Multiple Response Types §3).
     responseModeAllowed: {
       value: (mode: string, type: string) => type !== 'code' || RESPONSE_MODES.some((one) => one === mode),
     },
   });
+}
+
+/** A logout token has the signature, audience and subject of an ID token, and every client gets to see one (OA-33). */
+function refuseOtherTokensAsHints(provider: Provider): void {
+  const { IdToken } = provider as unknown as { IdToken: { validate(jwt: string, client: object): unknown } }; // not declared
+  const validate = IdToken.validate.bind(IdToken);
+  IdToken.validate = async (jwt, client) => {
+    const { typ = 'JWT' } = decodeProtectedHeader(jwt);
+    if (typ !== 'JWT') throw new errors.InvalidRequest('id_token_hint is not an ID token');
+    return validate(jwt, client);
+  };
 }
 
 function authorizationCode(provider: Provider, { clock, families }: ModelDeps) {
@@ -80,18 +96,6 @@ function authorizationCode(provider: Provider, { clock, families }: ModelDeps) {
       const grant = Provider.ctx?.oidc?.entities.Grant;
       const [value] = await Promise.all([super.save(), grant?.save()]);
       return value;
-    }
-  };
-}
-
-function session(provider: Provider, { families }: ModelDeps) {
-  return class Session extends base<EngineSession>(provider.Session) {
-    override async destroy(): Promise<void> {
-      // Grants first: a crash in between leaves a session that can still be ended, never a family nobody can find.
-      await families.revokeOfSession(this.uid);
-      await super.destroy();
-      // An authorization under way may have stored its Grant in between; what comes later meets the session's tombstone.
-      await families.revokeOfSession(this.uid);
     }
   };
 }

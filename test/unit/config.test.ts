@@ -36,7 +36,9 @@ describe('configuration file', () => {
       limits: { resend_after: 30_000, mails_per_mailbox: 10 },
     });
     expect(config.apps.shop?.lifetimes).to.deep.equal({
-      session: 14 * 86_400_000,
+      session_idle: 14 * 86_400_000,
+      session_absolute: 30 * 86_400_000,
+      session_cookie: 'persistent',
       access_token: 600_000,
       id_token: 3_600_000,
       refresh_token_idle: 14 * 86_400_000,
@@ -48,6 +50,7 @@ describe('configuration file', () => {
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
+      backchannel_logout_session_required: false,
       application_type: 'web',
       id_token_signed_response_alg: 'RS256',
       require_auth_time: false,
@@ -189,14 +192,14 @@ describe('configuration file', () => {
       ],
       [
         'a duration without a unit',
-        shop('lifetimes: { session: 14 }'),
-        'apps.shop.lifetimes.session',
+        shop('lifetimes: { session_idle: 14 }'),
+        'apps.shop.lifetimes.session_idle',
         /must be text/,
       ],
       [
         'a duration with another unit',
-        shop('lifetimes: { session: 1y }'),
-        'apps.shop.lifetimes.session',
+        shop('lifetimes: { session_idle: 1y }'),
+        'apps.shop.lifetimes.session_idle',
         /such as 10m/,
       ],
       [

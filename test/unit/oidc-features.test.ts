@@ -12,6 +12,7 @@ async function engineSwitches(): Promise<readonly string[]> {
 }
 
 const ON = [
+  'backchannelLogout',
   'clientCredentials',
   'dPoP',
   'introspection',

@@ -79,6 +79,8 @@ export function viewModel(page: Page): ViewModel {
       };
     case 'continue-as':
       return { ...page, heading: 'continue_as.heading', mark: null, clientName: oneLine(page.clientName) };
+    case 'choose-account':
+      return { ...page, heading: 'choose_account.heading', mark: null, clientName: oneLine(page.clientName) };
     case 'switch-user':
       return { ...page, heading: 'switch_user.heading', mark: null };
     case 'consent':
@@ -102,6 +104,8 @@ export function viewModel(page: Page): ViewModel {
       };
     case 'logged-out':
       return { ...page, heading: 'logged_out.heading', mark: 'done', wayOn: wayOnOf(page.wayOn) };
+    case 'still-signed-in':
+      return { ...page, heading: 'still_signed_in.heading', mark: 'done', wayOn: wayOnOf(page.wayOn) };
     case 'form-post':
       return {
         ...page,

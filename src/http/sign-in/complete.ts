@@ -59,9 +59,15 @@ export async function complete(
     };
   }
   if (other) await engine.endSession(ctx.req, ctx.res);
-  const login = { accountId: signedIn.userId, amr: [...EMAIL_LOGIN.amr], acr: EMAIL_LOGIN.acr };
   const events = eventsOf(ctx, request, { proved, spent, other, ...signedIn });
-  const result = { login, browser: request.browser.asking ?? '', events };
+  const login = {
+    accountId: signedIn.userId,
+    amr: [...EMAIL_LOGIN.amr],
+    acr: EMAIL_LOGIN.acr,
+    remember: request.app.settings.lifetimes.session_cookie === 'persistent',
+  };
+  // Whoever proves a mailbox has chosen an account by it.
+  const result = { login, browser: request.browser.asking ?? '', events, select_account: {} };
   const finished = await engine.finish(ctx.req, ctx.res, request.interaction, result);
   if (finished === 'finished') return finishedPage(request.clientFacts(request.interaction.clientId));
   // A browser that has signed in is known to its mailbox: its wrong codes have a budget of their own (ML-25).

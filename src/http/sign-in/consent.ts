@@ -48,7 +48,8 @@ export async function grantConsent(
     : goOnPage(request, finished.resumeUrl);
 }
 
-async function beginAnew(request: InteractionRequest): Promise<Page> {
+/** The same request from its beginning, for whoever is signed in now. */
+export async function beginAnew(request: InteractionRequest): Promise<Page> {
   const url = await request.interaction.restart();
   return url === undefined
     ? finishedPage(request.clientFacts(request.interaction.clientId))

@@ -13,6 +13,7 @@ import type { InteractionRequest, Step, StepAnswer } from '../../methods/method.
 import { readCookie, setCookie } from '../cookies.ts';
 import { isOwnOrigin } from '../csrf.ts';
 import { readForm } from '../form-body.ts';
+import { chooserPage, keepAccount } from './choose-account.ts';
 import { complete, finishedPage, goOnPage, record } from './complete.ts';
 import { consentPage, grantConsent } from './consent.ts';
 import {
@@ -63,7 +64,7 @@ export async function interactionPost(
   const own = Object.hasOwn(OWN_STEPS, step) ? OWN_STEPS[step] : undefined;
   const isOwnConsent = step === 'consent' || step === 'cancel';
   // After the login only consent is left to give: nobody proves another mailbox into it.
-  if (request.interaction.prompt !== 'login' && !isOwnConsent)
+  if (request.interaction.prompt === 'consent' && !isOwnConsent)
     throw new PosternError('bad_request', { detail: 'no login is asked' });
   if (own) return show(ctx, await own(ctx, request, services), services, request.interaction.uiLocales);
   const found = findStep(step, 'POST', services);
@@ -85,6 +86,8 @@ const OWN_STEPS: Readonly<
     dropPass(ctx, request);
     return firstMethod(services).start(request);
   },
+  keep: keepAccount,
+  another: async (_ctx, request, services) => firstMethod(services).start(request),
   // "Stay signed in as …": nothing was spent, the request still waits (ML-44).
   stay: async (_ctx, request, services) => firstMethod(services).start(request),
 };
@@ -102,7 +105,11 @@ async function standing(
     if (interaction.provedBy !== request.browser.asking) throw new PosternError('interaction_missing');
     return goOnPage(request, interaction.resumeUrl);
   }
-  return (await passPage(ctx, request, services)) ?? firstMethod(services).start(request);
+  return (
+    (await passPage(ctx, request, services)) ??
+    (await chooserPage(ctx, request, services)) ??
+    firstMethod(services).start(request)
+  );
 }
 
 /** Undefined after the answer was given: no such request in this browser, or it is over. */

@@ -170,7 +170,7 @@ describe('signing keys', () => {
     expect(second).to.have.length(2);
     passTime(harness, DAY);
     await tick();
-    passTime(harness, 15 * DAY);
+    passTime(harness, 31 * DAY);
     await tick();
     expect(await kids()).to.deep.equal(second);
     expect(await types()).to.deep.equal([

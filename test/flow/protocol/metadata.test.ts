@@ -99,7 +99,7 @@ describe('metadata', () => {
 
   it('OA-38, OA-39, OA-52 it is silent on front-channel logout, session management, registration, devices and CIBA', async () => {
     const names = Object.keys(jsonOf(await get(`${harness.url}/shop${DISCOVERY}`)));
-    const foreign = /frontchannel|check_session|registration_endpoint|device|backchannel/;
+    const foreign = /frontchannel|check_session|registration_endpoint|device|backchannel_auth/;
     expect(names.filter((name) => foreign.test(name))).to.deep.equal([]);
   });
 

@@ -21,6 +21,12 @@ const BYE = 'https://client.test/bye?x=1';
 
 const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
+const stayOf = (page: Answer): string => {
+  const [link] = pageOf(page).links.filter(({ url }) => url.includes('/session/stay'));
+  if (link === undefined) throw new Error(`no way to stay at ${page.url}`);
+  return link.url;
+};
+
 describe('sign-out', () => {
   let harness: Harness;
   before(async () => {
@@ -69,8 +75,19 @@ describe('sign-out', () => {
     it('OA-36 the other button keeps the session', async () => {
       const person = await loginWithTokens(harness);
       const page = await person.browser.visit(await person.rp.logoutUrl());
-      await person.browser.submit(isQuestion(page));
+      isQuestion(page);
+      const answer = await person.browser.visit(stayOf(page));
+      expect(pageOf(answer).text).to.include('still signed in');
       expect(await isSignedIn(person)).to.equal(true);
+      expect(await isAlive(person.rp, person.tokens.access_token)).to.equal(true);
+    });
+
+    it('OA-36 "stay signed in" leads back to the client that asked, never to the address for a sign-out', async () => {
+      const person = await loginWithTokens(harness, { client: 'leaving' });
+      const url = await person.rp.logoutUrl({ client_id: 'leaving', post_logout_redirect_uri: BYE });
+      const answer = await person.browser.visit(stayOf(await person.browser.visit(url)));
+      expect(answer.status).to.equal(200);
+      expect(answer.body).to.include('http://client.test/').and.not.include('/bye');
     });
 
     for (const [name, change] of [

@@ -154,6 +154,7 @@ describe('userinfo and claims', () => {
         'iat',
         'iss',
         'nonce',
+        'sid',
         'sub',
       ]);
       expect(JSON.stringify(claims)).not.to.include(address);

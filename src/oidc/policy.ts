@@ -1,0 +1,90 @@
+/** When a person has to be asked, and what: the prompts of the engine with Postern's own checks (OIDC Core §3.1.2.1). */
+import { decodeJwt } from 'jose';
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+
+/** Of `state` and `nonce`: they come back as they were sent or not at all, never cut (OA-16). */
+const MAX_ECHO = 2048;
+
+const { Check, Prompt, base } = interactionPolicy;
+
+export function policy(): interactionPolicy.DefaultPolicy {
+  const prompts = base();
+  // First: who it is about comes before how that one proves it.
+  prompts.add(new Prompt({ name: 'select_account', requestable: true }), 0);
+  const login = prompts.get('login');
+  login?.checks.remove('id_token_hint');
+  for (const check of [tooLong(), userGone(), maxAgeZero(), hintedUser()]) login?.checks.add(check);
+  const consent = prompts.get('consent');
+  consent?.checks.remove('native_client_prompt');
+  consent?.checks.add(nativeClient());
+  return prompts;
+}
+
+function tooLong() {
+  return new Check('parameter_too_long', 'state or nonce is too long', (ctx) => {
+    for (const name of ['state', 'nonce']) {
+      if (String(ctx.oidc.params?.[name] ?? '').length > MAX_ECHO) {
+        throw new errors.InvalidRequest(`${name} must not be longer than ${MAX_ECHO} characters`);
+      }
+    }
+    return Check.NO_NEED_TO_PROMPT;
+  });
+}
+
+/** A user who was deleted or blocked since: the engine would go on without an account and fail with a 500. */
+function userGone() {
+  return new Check('user_gone', 'End-User authentication is required', 'login_required', (ctx) =>
+    ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined
+      ? Check.REQUEST_PROMPT
+      : Check.NO_NEED_TO_PROMPT,
+  );
+}
+
+/** The same as `prompt=login` (OIDC Core §3.1.2.1); the engine counts whole seconds and lets the present one pass. */
+function maxAgeZero() {
+  return new Check('max_age_zero', 'End-User authentication is required', 'login_required', (ctx) =>
+    Number(ctx.oidc.params?.max_age ?? Number.NaN) === 0 && resultOf(ctx)?.login === undefined
+      ? Check.REQUEST_PROMPT
+      : Check.NO_NEED_TO_PROMPT,
+  );
+}
+
+/**
+ * The person named by the hint, or an error: whoever signed in as somebody else for this request is not asked again and
+ * again (OIDC Core §3.1.2.1, ML-56).
+ */
+function hintedUser() {
+  const description = 'id_token_hint and authenticated subject do not match';
+  return new Check('id_token_hint', description, 'login_required', (ctx) => {
+    const hint = ctx.oidc.params?.id_token_hint;
+    // Its signature was checked when the request came in; the engine does not look at it again on resume.
+    if (typeof hint !== 'string' || decodeJwt(hint).sub === ctx.oidc.session?.accountId)
+      return Check.NO_NEED_TO_PROMPT;
+    if (resultOf(ctx)?.login !== undefined) throw new errors.LoginRequired(description);
+    return Check.REQUEST_PROMPT;
+  });
+}
+
+/** RFC 8252 §8.6, OA-53: anybody can take a custom scheme or loopback port; a person has to be there. */
+function nativeClient() {
+  return new Check(
+    'native_client_prompt',
+    'native clients require End-User interaction',
+    'interaction_required',
+    (ctx) => (isImpersonable(ctx) && !isAttended(ctx) ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT),
+  );
+}
+
+const isImpersonable = (ctx: KoaContextWithOIDC): boolean =>
+  ctx.oidc.client?.applicationType === 'native' &&
+  !String(ctx.oidc.params?.redirect_uri).startsWith('https://');
+
+function isAttended(ctx: KoaContextWithOIDC): boolean {
+  const result = resultOf(ctx);
+  return result?.login !== undefined || result?.consent !== undefined;
+}
+
+/** Set by the engine's resume, not declared. */
+function resultOf(ctx: KoaContextWithOIDC): { login?: unknown; consent?: unknown } | undefined {
+  return (ctx.oidc as { result?: { login?: unknown; consent?: unknown } }).result;
+}
