@@ -79,6 +79,13 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     text: 'A refresh token was used; once for each, however often its reply was lost.',
     details: GRANT,
   },
+  'token.service_issued': {
+    text: 'A service got a token in its own name (client credentials).',
+    details: {
+      resource: 'Identifier of the resource that it is for; missing when it is for none.',
+      scopes: 'What it may do there.',
+    },
+  },
   'token.code_reuse_detected': {
     text: 'An authorization code was redeemed again; its Grant is revoked.',
     details: GRANT,

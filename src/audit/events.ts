@@ -43,6 +43,8 @@ export interface AuditDetails {
   'secret.resealed': { readonly version: string; readonly rows: number };
   'consent.granted': { readonly scopes: readonly string[] };
   'consent.declined': { readonly scopes?: readonly string[] | undefined };
+  /** A service got a token in its own name (client credentials). */
+  'token.service_issued': { readonly resource?: string | undefined; readonly scopes: readonly string[] };
   'token.code_reuse_detected': { readonly grant?: string | undefined };
   'token.refresh_reuse_detected': { readonly grant?: string | undefined };
   /** A lost reply was asked for again within the window; nothing was revoked. */

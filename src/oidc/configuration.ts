@@ -141,7 +141,8 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     ttl: {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? seconds(lifetimes.access_token),
       AuthorizationCode: CODE_TTL_S,
-      ClientCredentials: seconds(lifetimes.access_token),
+      ClientCredentials: (_ctx, token) =>
+        token.resourceServer?.accessTokenTTL ?? seconds(lifetimes.access_token),
       Grant: seconds(lifetimes.refresh_token_absolute) + INTERACTION_TTL_S,
       IdToken: seconds(lifetimes.id_token),
       Interaction: INTERACTION_TTL_S,

@@ -127,14 +127,15 @@ export class Engine {
     const consents = new Consents(deps.store, deps.clock);
     const onInteractionEnded = (uid: string) => deps.onInteractionEnded(app, uid);
     const adapter = (model: string) => new Adapter(model, app, { ...deps, onInteractionEnded });
-    const families = new Families(app, { ...deps, emit: (event) => deps.onEvent(app, event) });
+    const emit = (event: EngineEvent) => deps.onEvent(app, event);
+    const families = new Families(app, { ...deps, emit });
     const settings = configuration(app, { ...deps, keys, consents, adapter, families });
     const provider = new Provider(app.issuer, settings);
     provider.silent = true; // Koa would print faults with their messages; `logFaults` tells them
     provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
     const endings = new Endings(app, deps, families);
     const askingBrowser = (ctx: EngineContext) => deps.askingBrowser(ctx, app);
-    installModels(provider, { ...deps, app, families, endings, askingBrowser });
+    installModels(provider, { ...deps, app, families, emit, endings, askingBrowser });
     pinUrls(provider);
     provider.use(async (ctx, next) => {
       try {

@@ -28,7 +28,14 @@ export type RevocationReason =
   | 'user_removed';
 
 /** What the engine tells the audit log; never a token. */
-export type EngineEvent = Family & { readonly type: RevocationReason | 'token.refresh_replayed' };
+export type EngineEvent =
+  | (Family & { readonly type: RevocationReason | 'token.refresh_replayed' })
+  | {
+      readonly type: 'token.service_issued';
+      readonly clientId: string;
+      readonly resource: string | undefined;
+      readonly scopes: readonly string[];
+    };
 
 /** One login of a user at a client, as people and operators may see it: nothing here signs anybody in. */
 export interface FamilyView extends Family {

@@ -3,7 +3,9 @@ import type { AuditEntry } from '../audit/events.ts';
 import { asUserId } from '../core/ids.ts';
 import type { EngineEvent } from './families.ts';
 
-export function auditEntryOf({ type, grantId: grant, clientId, userId }: EngineEvent): AuditEntry {
+export function auditEntryOf(event: EngineEvent): AuditEntry {
+  if (event.type === 'token.service_issued') return event;
+  const { type, grantId: grant, clientId, userId } = event;
   const subject = { clientId, userId: asUserId(userId), grant };
   switch (type) {
     case 'token.refresh_reuse_detected':

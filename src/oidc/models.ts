@@ -7,7 +7,8 @@
  * - Session: has limits, and ends with what it gave: see `session-model.ts`.
  * - Interaction: is resumed only by the browser that proved a mailbox for it.
  * - Grant: knows the session it was given in.
- * - ReplayDetection, PushedAuthorizationRequest, Client: see `replay-detection.ts`, `pushed-requests.ts`, `client-authentication.ts`.
+ * - ReplayDetection, PushedAuthorizationRequest, ClientCredentials, Client: see `replay-detection.ts`,
+ *   `pushed-requests.ts`, `client-credentials.ts`, `client-authentication.ts`.
  */
 import { decodeProtectedHeader } from 'jose';
 import { errors, Provider } from 'oidc-provider';
@@ -15,9 +16,10 @@ import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { installClientRules } from './client-authentication.ts';
+import { clientCredentials } from './client-credentials.ts';
 import type { Endings } from './endings.ts';
 import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
-import type { Families } from './families.ts';
+import type { EngineEvent, Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
 import { pushedAuthorizationRequest } from './pushed-requests.ts';
 import { refreshToken } from './refresh-token.ts';
@@ -34,6 +36,7 @@ export interface ModelDeps {
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly families: Families;
+  emit(event: EngineEvent): Promise<void>;
   readonly endings: Endings;
   /** Id of the browser of this request, by its host-only asking cookie. */
   askingBrowser(ctx: EngineContext): Promise<string | undefined>;
@@ -49,6 +52,7 @@ export function installModels(provider: Provider, deps: ModelDeps): void {
     Grant: grant(provider),
     ReplayDetection: replayDetection(provider),
     PushedAuthorizationRequest: pushedAuthorizationRequest(provider),
+    ClientCredentials: clientCredentials(provider, deps),
   };
   for (const [name, value] of Object.entries(models)) Object.defineProperty(provider, name, { value });
   refuseOtherTokensAsHints(provider);
