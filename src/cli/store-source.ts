@@ -1,13 +1,15 @@
 /** Which store a command works on, and how it is named to people: never with a password. */
 import { readMachine, valuesOf } from '../config/environment.ts';
 import { describeFault } from '../config/fault.ts';
+import { withFileValues } from '../config/file-values.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { EXIT, type ExitCode, type Surface } from './command.ts';
 
 /** STORE_URL as the server reads it; undefined, with the fault told, when it cannot be. */
-export function storeUrl({ env, complain }: Surface): string | undefined {
-  const { machine, faults } = readMachine(valuesOf(env));
-  const fault = faults.find(({ path }) => path === 'STORE_URL');
+export function storeUrl({ env, cwd, complain }: Surface): string | undefined {
+  const { values, faults: fileFaults } = withFileValues(valuesOf(env), cwd);
+  const { machine, faults } = readMachine(values);
+  const fault = [...fileFaults, ...faults].find(({ path }) => path.startsWith('STORE_URL'));
   if (!fault) return machine.storeUrl;
   complain(describeFault(fault));
   return undefined;

@@ -46,6 +46,12 @@ export const VARIABLES = [
     description: 'Where everything is kept. Relative paths start at the working directory.',
   },
   {
+    name: 'STORE_URL_FILE',
+    type: 'path',
+    fallback: 'none',
+    description: 'File that holds what STORE_URL would, because that may carry a password.',
+  },
+  {
     name: 'SECRET_KEY',
     type: '32 bytes in base64; several separated by commas',
     fallback: 'development: made once in `data/secret.key`; required in production',

@@ -17,6 +17,7 @@ import {
   valuesOf,
 } from './environment.ts';
 import type { Fault } from './fault.ts';
+import { withFileValues } from './file-values.ts';
 import { isLoopback } from './redirect-uri.ts';
 import type { AppSettings, Config } from './schema.ts';
 import { readSecrets } from './secret-key.ts';
@@ -44,7 +45,7 @@ export const DEVELOPMENT_FILE = join(import.meta.dirname, '..', '..', 'config', 
 
 export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): LoadResult {
   const cwd = options.cwd ?? process.cwd();
-  const values = valuesOf(env);
+  const { values, faults: fileFaults } = withFileValues(valuesOf(env), cwd);
   const { machine, processes, faults: machineFaults } = readMachine(values);
   const secrets = readSecrets({
     SECRET_KEY: values.SECRET_KEY,
@@ -52,10 +53,11 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): L
     production: machine.production,
     cwd,
     // No trace of a start that fails anyway.
-    mayMakeKey: (options.mayMakeKey ?? true) && machineFaults.length === 0,
+    mayMakeKey: (options.mayMakeKey ?? true) && machineFaults.length + fileFaults.length === 0,
   });
   const file = readApps(values, machine, env, cwd);
   const faults = [
+    ...fileFaults,
     ...machineFaults,
     ...exposureFaults(values, machine),
     ...workerFaults(machine, processes),

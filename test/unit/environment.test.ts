@@ -136,6 +136,13 @@ describe('environment', () => {
       'SECRET_KEY_FILE',
       /ENOENT/,
     ],
+    [
+      'a store from two places',
+      { STORE_URL: 'sqlite:a.db', STORE_URL_FILE: 'url' },
+      'STORE_URL_FILE',
+      /not both/,
+    ],
+    ['a store file that is missing', { STORE_URL_FILE: 'url' }, 'STORE_URL_FILE', /ENOENT/],
     ['a port of 0', { PORT: '0' }, 'PORT', /1 to 65535/],
     ['a port too high', { PORT: '65536' }, 'PORT', /1 to 65535/],
     ['a port that is no number', { PORT: '3e3' }, 'PORT', /1 to 65535/],
@@ -204,6 +211,17 @@ describe('environment', () => {
     );
     expect(faults.length).to.be.greaterThan(2);
     expect(faults.join('\n')).to.not.include(secret);
+  });
+
+  it('the store comes from a file too, because its URL may carry a password', () => {
+    writeFileSync(join(place.path, 'url'), 'mongodb://me:word@host/postern\n');
+    const config = configOf(place.load({ STORE_URL_FILE: 'url' }));
+    expect(config.storeUrl).to.equal('mongodb://me:word@host/postern');
+    writeFileSync(join(place.path, 'url'), 'postgres://me:hunter2@host/x');
+    const faults = faultsOf(place.load({ STORE_URL_FILE: 'url' })).join();
+    expect(faults)
+      .to.match(/STORE_URL: must be/)
+      .and.not.include('hunter2');
   });
 
   describe('secrets', () => {
