@@ -1,0 +1,136 @@
+/**
+ * `npm test`: every tier, each as a mocha process of its own, two at a time; the flows on each stand. Ends with one table
+ * and one sum. Arguments go to every mocha, such as `--grep ML-21`; `--part flow` runs only the parts of that name.
+ */
+import { spawn } from 'node:child_process';
+import process from 'node:process';
+import { describeMongo, type MongoServer, mongoServer, NoMongoServer } from './support/mongo-server.ts';
+import { describeStand, type Stand } from './support/stand.ts';
+
+interface Part {
+  readonly name: string;
+  readonly specs: readonly string[];
+  readonly stand: Stand;
+}
+
+interface Result {
+  readonly part: string;
+  readonly passing: number;
+  readonly failing: number;
+  readonly pending: number;
+  readonly seconds: number;
+}
+
+const LANES = 2;
+const FLOWS = ['test/flow/**/*.test.ts'];
+const ALONE: Stand = { store: 'sqlite', servers: 1 };
+
+/** The longest first, so that the lanes end together. */
+const PARTS: readonly Part[] = [
+  { name: 'flow', specs: FLOWS, stand: { store: 'sqlite', servers: 2 } },
+  { name: 'flow', specs: FLOWS, stand: ALONE },
+  { name: 'browser', specs: ['test/browser/**/*.test.ts'], stand: ALONE },
+  { name: 'unit, contract', specs: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'], stand: ALONE },
+];
+
+const isCi = Boolean(process.env.CI);
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const [wanted, mochaArguments] = readArguments(process.argv.slice(2));
+const mongo = await findMongo();
+const results = await runAll(PARTS.filter(({ name }) => wanted === undefined || name.includes(wanted)));
+await (mongo instanceof NoMongoServer ? undefined : mongo.stop());
+report(results);
+
+function readArguments(given: readonly string[]): readonly [string | undefined, readonly string[]] {
+  const at = given.indexOf('--part');
+  if (at < 0) return [undefined, given];
+  return [given[at + 1], given.filter((_, index) => index !== at && index !== at + 1)];
+}
+
+/** One server for all parts. Its absence fails the run in CI and is told at both ends of it elsewhere. */
+async function findMongo(): Promise<MongoServer | NoMongoServer> {
+  try {
+    const server = await mongoServer();
+    say(`MongoDB: ${describeMongo(server.kind)}`);
+    return server;
+  } catch (fault) {
+    if (!(fault instanceof NoMongoServer)) throw fault;
+    say(`!!! ${fault.message}`);
+    return fault;
+  }
+}
+
+async function runAll(parts: readonly Part[]): Promise<readonly Result[]> {
+  const waiting = [...parts];
+  const done: Result[] = [];
+  const lane = async (): Promise<void> => {
+    for (let part = waiting.shift(); part; part = waiting.shift()) done.push(await run(part));
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return done;
+}
+
+async function run(part: Part): Promise<Result> {
+  const title = await titleOf(part);
+  say(`… ${title}`);
+  const begun = performance.now();
+  const options = ['--no-config', '--timeout', '20000', '--exit', '--forbid-only', '--reporter', 'dot'];
+  const child = spawn('mocha', [...options, ...mochaArguments, ...part.specs], {
+    env: { ...process.env, ...environmentOf(part) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
+  }
+  const status = await new Promise<number>((resolve) => {
+    child.once('error', (error) => {
+      chunks.push(Buffer.from(`${error.message}\n`));
+      resolve(1);
+    });
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+  const output = Buffer.concat(chunks).toString('utf8');
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  say(`\n== ${title}\n${output.trimEnd()}`);
+  const [passing, failing, pending] = [
+    count(output, 'passing'),
+    count(output, 'failing'),
+    count(output, 'pending'),
+  ];
+  // Broken off before its summary, or a --forbid-… that only the exit code tells.
+  const hasFailed = status !== 0 || passing + failing === 0;
+  return { part: title, passing, failing: hasFailed ? Math.max(1, failing) : failing, pending, seconds };
+}
+
+async function titleOf({ name, specs, stand }: Part): Promise<string> {
+  return specs === FLOWS ? `${name} on ${await describeStand(stand)}` : name;
+}
+
+function environmentOf({ stand }: Part): NodeJS.ProcessEnv {
+  const chosen = { TEST_STORE: stand.store, TEST_SERVERS: String(stand.servers) };
+  if (mongo instanceof NoMongoServer) return { ...chosen, TEST_MONGO_KIND: 'none' };
+  return { ...chosen, MONGODB_URL: mongo.url(''), TEST_MONGO_KIND: mongo.kind };
+}
+
+/** mocha's own summary. */
+function count(output: string, word: string): number {
+  return Number([...output.matchAll(new RegExp(`^ *(\\d+) ${word}\\b`, 'gm'))].at(-1)?.[1] ?? 0);
+}
+
+function report(results: readonly Result[]): void {
+  const missing = mongo instanceof NoMongoServer ? mongo.message : undefined;
+  const sum = (key: 'passing' | 'failing' | 'pending') =>
+    results.reduce((total, result) => total + result[key], 0);
+  say('\n== all');
+  for (const { part, passing, failing, seconds } of results) {
+    say(
+      `  ${failing > 0 ? 'FAILED' : 'ok    '}  ${part}: ${passing} passed, ${failing} failed, ${seconds} s`,
+    );
+  }
+  if (missing !== undefined) say(`!!! ${missing}`);
+  const failing = sum('failing') + (missing !== undefined && isCi ? 1 : 0);
+  say(`\n  ${sum('passing')} passing\n  ${failing} failing\n  ${sum('pending')} pending`);
+  process.exit(failing > 0 ? 1 : 0);
+}
