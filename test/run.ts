@@ -75,7 +75,7 @@ async function run(part: Part): Promise<Result> {
   const title = await titleOf(part);
   say(`… ${title}`);
   const begun = performance.now();
-  const options = ['--no-config', '--timeout', '20000', '--exit', '--forbid-only', '--reporter', 'dot'];
+  const options = ['--no-config', '--timeout', '60000', '--exit', '--forbid-only', '--reporter', 'dot'];
   const child = spawn('mocha', [...options, ...mochaArguments, ...part.specs], {
     env: { ...process.env, ...environmentOf(part) },
     stdio: ['ignore', 'pipe', 'pipe'],
