@@ -38,9 +38,26 @@ const BACKENDS: Readonly<Record<string, Backend>> = {
       return new module.SqliteMaintenance(sqliteFile(path, options));
     },
   },
+  'mongodb:': mongo('mongodb:'),
+  'mongodb+srv:': mongo('mongodb+srv:'),
 };
 
-/** @param url as in STORE_URL: `sqlite:` and a path. Throws on any other scheme. Opens nothing before `prepare`. */
+function mongo(scheme: string): Backend {
+  return {
+    store: (rest, options) => {
+      // As above.
+      const { MongoStore } = require('./mongo/mongo-store.ts') as typeof import('./mongo/mongo-store.ts');
+      return new MongoStore(scheme + rest, options);
+    },
+    maintenance: (rest) => {
+      // As above.
+      const module = require('./mongo/mongo-maintenance.ts') as typeof import('./mongo/mongo-maintenance.ts');
+      return new module.MongoMaintenance(scheme + rest);
+    },
+  };
+}
+
+/** @param url as in STORE_URL: `sqlite:` and a path, or that of a MongoDB with its database. Throws on any other scheme. Opens nothing before `prepare`. */
 export function openStore(url: string, options: StoreOptions = {}): Store {
   const { backend, rest } = backendOf(url);
   return backend.store(rest, options);

@@ -17,6 +17,8 @@ import { recordContract } from './store/records.ts';
 export interface Opening {
   readonly first: Store;
   readonly second: Store;
+  /** The server is SecantusDB, whose unique indexes never forget a value that was updated (docs/adr/0007). */
+  readonly keepsMovedKeys?: boolean;
   close(): Promise<void>;
 }
 

@@ -192,7 +192,10 @@ function keyContract(opened: Opened): void {
     const moved = await first.records.replace(scope, KIND, { ...row, key: 'new' }, NOW);
     expect(await second.records.findByKey(scope, KIND, 'old', NOW)).to.equal(undefined);
     expect(await second.records.findByKey(scope, KIND, 'new', NOW)).to.deep.equal(moved);
-    await second.records.insert(scope, KIND, { id: 'b', key: 'old', data: {} }, NOW);
+    const again = second.records.insert(scope, KIND, { id: 'b', key: 'old', data: {} }, NOW);
+    // A flaw of a server that only stands in is asserted, so that it is noticed when it has gone.
+    if (opened().keepsMovedKeys) expect((await failure(again)).name).to.equal('StoreConflict');
+    else expect((await again).key).to.equal('old');
   });
 
   it('refuses a replace onto a taken key and leaves both rows as they were', async () => {
