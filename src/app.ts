@@ -24,7 +24,7 @@ import { enginePages } from './http/engine-pages.ts';
 import { Health } from './http/health.ts';
 import { Origins, Peers } from './http/origins.ts';
 import { warmUpPages } from './http/render.ts';
-import { type Callback, createServer, type ServerDeps } from './http/server.ts';
+import { type Callback, createServer } from './http/server.ts';
 import { enqueueLogouts, workOnLogouts } from './jobs/backchannel-logout.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { faultOf, type Log, silentLog } from './lib/log.ts';
@@ -32,7 +32,7 @@ import { Limits } from './limits/limits.ts';
 import { composeChallengeMail } from './mail/challenge-mail.ts';
 import { createOutbox } from './mail/outbox.ts';
 import type { Transport } from './mail/transport.ts';
-import { type CaptureTransport, createCaptureTransport } from './mail/transports/capture.ts';
+import { type CaptureTransport, createCaptureTransport, type MailShelf } from './mail/transports/capture.ts';
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -54,6 +54,8 @@ export interface Overrides {
   readonly transport?: Transport;
   /** Told what happens; nothing is measured without it. */
   readonly metrics?: Metrics;
+  /** Several processes serve this address: what development helpers keep in memory is shared through the store. */
+  readonly isShared?: boolean;
   /** How long one request may wait for the store, ms; tests have less patience. */
   readonly patienceMs?: number;
   /** The development inbox, where servers that share a store share it too. */
@@ -79,8 +81,6 @@ export interface Server {
   /** Takes no more jobs and ends or gives back those under way, then lets go of mail servers and store. */
   close(): Promise<void>;
 }
-
-type DevRouters = ServerDeps['devRouters'];
 
 const TICK_EVERY_MS = 5 * SECOND;
 /** Small writes, so that requests in between wait little; enough of them to keep up with a busy server. */
@@ -112,7 +112,9 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   const accounts = new Accounts(store, clock);
   const limits = new Limits(store, clock);
   const browsers = new Browsers(store, clock, keyring);
-  const post = createPost(config, overrides, clock, log);
+  const development = config.production ? undefined : await import('./development.ts');
+  const shelves = overrides.isShared ? development?.openShelves({ store, keyring, clock }) : undefined;
+  const post = createPost(config, overrides, { clock, log, shelf: shelves?.mails });
 
   const challenges: Challenges = new Challenges({
     store,
@@ -220,7 +222,8 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     patienceMs: overrides.patienceMs ?? REQUEST_PATIENCE_MS,
     production: config.production,
     baseUrl: config.baseUrl,
-    devRouters: config.production ? [] : await devRouters(config, apps, clock, post.inbox),
+    devRouters:
+      development?.devRouters({ baseUrl: config.baseUrl, apps, clock, inbox: post.inbox, shelves }) ?? [],
   });
 
   metrics?.onLook(async () => ({
@@ -276,10 +279,14 @@ function appOf(apps: Apps, id: AppId): App {
 }
 
 /** Which transport carries an app's mail: its own server, the deployment's, or the development inbox. */
-function createPost(config: Config, overrides: Overrides, clock: Clock, log: Log) {
+function createPost(
+  config: Config,
+  overrides: Overrides,
+  { clock, log, shelf }: { clock: Clock; log: Log; shelf: MailShelf | undefined },
+) {
   const given = overrides.transport;
   const isSent = given || config.smtpUrl || config.production;
-  const inbox = isSent ? undefined : (overrides.inbox ?? createCaptureTransport({ clock }));
+  const inbox = isSent ? undefined : (overrides.inbox ?? createCaptureTransport({ clock, shelf }));
   const byUrl = new Map<string, Transport>();
   const transportFor = (app: App): Transport => {
     if (given) return given;
@@ -296,31 +303,6 @@ function createPost(config: Config, overrides: Overrides, clock: Clock, log: Log
     await Promise.all([...byUrl.values(), ...(inbox ? [inbox] : [])].map((transport) => transport.close()));
   };
   return { inbox, transportFor, close };
-}
-
-/** Loaded in development only: production neither waits for them nor has them. */
-async function devRouters(
-  config: Config,
-  apps: Apps,
-  clock: Clock,
-  inbox: CaptureTransport | undefined,
-): Promise<DevRouters> {
-  const [{ createDemoRouter }, { createInboxRouter }] = await Promise.all([
-    import('./http/dev/demo.ts'),
-    import('./http/dev/inbox.ts'),
-  ]);
-  const demoApps = apps.all
-    .filter((app) => app.settings.clients.demo !== undefined)
-    .map((app) => ({
-      slug: app.slug,
-      name: app.settings.name,
-      issuer: app.issuer,
-      clientId: 'demo',
-      ...(app.settings.clients['demo-partner'] ? { partner: { clientId: 'demo-partner' } } : {}),
-    }));
-  const inboxPath = inbox ? { inboxPath: '/dev/inbox' } : {};
-  const demo = createDemoRouter({ baseUrl: config.baseUrl, apps: demoApps, clock, ...inboxPath });
-  return inbox ? [demo, createInboxRouter(inbox, {})] : [demo];
 }
 
 const userOf = ({ id, createdAt }: { readonly id: string; readonly createdAt: number }) => ({

@@ -27,7 +27,7 @@ export async function runServer({ config, processes, notices }: Loaded): Promise
   const worker = cluster.worker?.id;
   const log = createLog(config.logLevel, worker === undefined ? {} : { worker });
   const metrics = new Metrics();
-  const server = await buildServer(config, { log, metrics }).catch(refused);
+  const server = await buildServer(config, { log, metrics, isShared: processes.workers > 1 }).catch(refused);
   const { host, port } = config;
   const serving = await serve(server, { host, port, stopDelayMs: processes.stopDelayMs }).catch(refused);
   const end = ending(serving, processes.stopDelayMs, log);

@@ -60,7 +60,6 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): L
     ...fileFaults,
     ...machineFaults,
     ...exposureFaults(values, machine),
-    ...workerFaults(machine, processes),
     ...secrets.faults,
     ...file.faults,
   ];
@@ -141,14 +140,6 @@ function exposureFaults(values: Values, machine: Machine): Fault[] {
   const message =
     'must be a loopback address while no CONFIG is given: whoever reaches the example apps can read every mail';
   return [{ path: 'HOST', message }];
-}
-
-/** Caught mails and the demonstration live in the memory of one process. */
-function workerFaults(machine: Machine, { workers }: ProcessSettings): Fault[] {
-  if (workers === 1 || machine.production || machine.smtpUrl !== undefined) return [];
-  return [
-    { path: 'WORKERS', message: 'must be 1 while mails are caught in the development inbox: set SMTP_URL' },
-  ];
 }
 
 const isLoopbackHost = (host: string): boolean => host === '::1' || isLoopback(host);

@@ -69,6 +69,17 @@ export function clientsOf(app: DemoApp, baseUrl: string): DemoClient[] {
 /** Loaded on first use: most starts of the server never open the demonstration. */
 const library = (): Promise<typeof OpenIdClient> => import('openid-client');
 
+/** Asked anew after a fault; every worker asks for itself. */
+const known = new Map<string, Promise<OpenIdClient.Configuration>>();
+
+function configurationOf(client: DemoClient): Promise<OpenIdClient.Configuration> {
+  const key = `${client.issuer} ${client.clientId}`;
+  const found = known.get(key) ?? discover(client);
+  known.set(key, found);
+  found.catch(() => known.delete(key));
+  return found;
+}
+
 async function discover(client: DemoClient): Promise<OpenIdClient.Configuration> {
   const oidc = await library();
   const issuer = new URL(client.issuer);
@@ -97,7 +108,8 @@ export async function beginSignIn(client: DemoClient, visit: Visit, choices: Sig
     ...(choices.uiLocales ? { ui_locales: choices.uiLocales } : {}),
   });
   const steps = [discoveryStep(configuration.serverMetadata()), authorizationStep(url)];
-  remember(visit, state, { configuration, verifier, nonce, isSilent: choices.prompt === 'none', steps });
+  known.set(`${client.issuer} ${client.clientId}`, Promise.resolve(configuration));
+  remember(visit, state, { verifier, nonce, isSilent: choices.prompt === 'none', steps });
   return url;
 }
 
@@ -115,7 +127,8 @@ export async function finishSignIn(
   if (!pending) return 'unknown';
   visit.pending.delete(state);
   const oidc = await library();
-  const { configuration, verifier, nonce } = pending;
+  const { verifier, nonce } = pending;
+  const configuration = await configurationOf(client);
   visit.steps = [...pending.steps, callbackStep(client.redirectUri, query)];
   visit.later = [];
   const tokens = await oidc.authorizationCodeGrant(configuration, new URL(`${client.redirectUri}?${query}`), {
@@ -129,7 +142,6 @@ export async function finishSignIn(
   if (!claims || tokens.id_token === undefined) throw new Error('no ID token');
   const userinfo = await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub);
   visit.signedIn = {
-    configuration,
     subject: claims.sub,
     label: typeof userinfo.email === 'string' ? userinfo.email : claims.sub,
     accessToken: tokens.access_token,
@@ -148,15 +160,13 @@ export async function finishSignIn(
 }
 
 /** Asks for new tokens; throws what `explain` explains. */
-export async function refreshTokens(visit: Visit): Promise<void> {
+export async function refreshTokens(client: DemoClient, visit: Visit): Promise<void> {
   const { signedIn } = visit;
   if (!signedIn?.refreshToken) return;
   const oidc = await library();
-  const tokens = await oidc.refreshTokenGrant(signedIn.configuration, signedIn.refreshToken);
-  addStep(
-    visit,
-    refreshStep(signedIn.configuration.serverMetadata().token_endpoint, signedIn.refreshToken, tokens),
-  );
+  const configuration = await configurationOf(client);
+  const tokens = await oidc.refreshTokenGrant(configuration, signedIn.refreshToken);
+  addStep(visit, refreshStep(configuration.serverMetadata().token_endpoint, signedIn.refreshToken, tokens));
   visit.signedIn = {
     ...signedIn,
     accessToken: tokens.access_token,
@@ -166,11 +176,12 @@ export async function refreshTokens(visit: Visit): Promise<void> {
 }
 
 /** Asks userinfo again with the present access token; throws what `explain` explains. */
-export async function askUserinfo(visit: Visit): Promise<void> {
+export async function askUserinfo(client: DemoClient, visit: Visit): Promise<void> {
   const { signedIn } = visit;
   if (!signedIn) return;
   const oidc = await library();
-  const { configuration, accessToken, subject } = signedIn;
+  const { accessToken, subject } = signedIn;
+  const configuration = await configurationOf(client);
   const userinfo = await oidc.fetchUserInfo(configuration, accessToken, subject);
   addStep(visit, userinfoStep(configuration.serverMetadata().userinfo_endpoint, userinfo));
 }
@@ -190,8 +201,10 @@ export type SignOut =
  * the provider cannot be reached: the client has forgotten the person all the same.
  */
 export async function beginSignOut(client: DemoClient, signedIn: SignedIn): Promise<SignOut | undefined> {
-  const action = signedIn.configuration.serverMetadata().end_session_endpoint;
-  if (action === undefined) return undefined;
+  // A provider that cannot be reached keeps nobody from signing out here.
+  const configuration = await configurationOf(client).catch(() => undefined);
+  const action = configuration?.serverMetadata().end_session_endpoint;
+  if (configuration === undefined || action === undefined) return undefined;
   const parameters = {
     id_token_hint: signedIn.idToken,
     client_id: client.clientId,
@@ -204,7 +217,7 @@ export async function beginSignOut(client: DemoClient, signedIn: SignedIn): Prom
     return { method: 'post', action, fields };
   }
   const oidc = await library();
-  return { method: 'get', url: oidc.buildEndSessionUrl(signedIn.configuration, parameters).href };
+  return { method: 'get', url: oidc.buildEndSessionUrl(configuration, parameters).href };
 }
 
 /** Metadata does not tell; without cookie and hint the request signs nobody out. */

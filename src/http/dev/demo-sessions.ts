@@ -1,8 +1,7 @@
 /**
- * What the demonstration client remembers of each browser, in memory and never longer than an hour. Owns the cookie's
- * value and the bounds; knows nothing of HTTP. Development only: a real client keeps its sessions in a store.
+ * What the demonstration client remembers of each browser, never longer than an hour: in memory, or sealed on a shelf that
+ * several workers share. Owns the cookie's value and the bounds; knows nothing of HTTP. Development only.
  */
-import type { Configuration } from 'openid-client';
 import { type Clock, HOUR } from '../../core/clock.ts';
 import { hashOf } from '../../core/hash.ts';
 import { randomToken } from '../../core/random.ts';
@@ -33,7 +32,6 @@ export interface Problem {
 
 /** An authorization request that waits for its callback; found by its state. */
 export interface Pending {
-  readonly configuration: Configuration;
   readonly verifier: string;
   readonly nonce: string;
   readonly isSilent: boolean;
@@ -41,7 +39,6 @@ export interface Pending {
 }
 
 export interface SignedIn {
-  readonly configuration: Configuration;
   readonly subject: string;
   readonly label: string;
   readonly accessToken: string;
@@ -72,18 +69,28 @@ const MAX_SESSIONS = 200;
 const MAX_PENDING = 8;
 const LIFETIME = HOUR;
 
+/** Where workers put their sessions for each other. */
+export interface SessionShelf {
+  put(id: string, text: string): Promise<void>;
+  find(id: string): Promise<string | undefined>;
+}
+
 export class DemoSessions {
   /** By the hash of the cookie value, oldest first. */
   readonly #sessions = new Map<string, DemoSession>();
   readonly #clock: Clock;
+  readonly #shelf: SessionShelf | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, shelf?: SessionShelf) {
     this.#clock = clock;
+    this.#shelf = shelf;
   }
 
-  find(cookie: string | undefined): DemoSession | undefined {
+  async find(cookie: string | undefined): Promise<DemoSession | undefined> {
     if (cookie === undefined) return undefined;
-    const session = this.#sessions.get(hashOf(cookie));
+    const session = this.#shelf
+      ? revived(await this.#shelf.find(hashOf(cookie)))
+      : this.#sessions.get(hashOf(cookie));
     return session && session.expires > this.#clock.now() ? session : undefined;
   }
 
@@ -100,9 +107,30 @@ export class DemoSessions {
       signedOutOf: undefined,
       expires: now + LIFETIME,
     };
-    this.#sessions.set(hashOf(cookie), session);
+    if (!this.#shelf) this.#sessions.set(hashOf(cookie), session);
     return { cookie, session };
   }
+
+  /** Whatever a request did to its session; of two at once the later one stands. */
+  async keep(cookie: string, session: DemoSession): Promise<void> {
+    await this.#shelf?.put(hashOf(cookie), written(session));
+  }
+}
+
+/** Maps as lists of pairs, which JSON has. */
+function written(session: DemoSession): string {
+  const visits = [...session.visits].map(([key, visit]) => [key, { ...visit, pending: [...visit.pending] }]);
+  return JSON.stringify({ ...session, visits });
+}
+
+function revived(text: string | undefined): DemoSession | undefined {
+  if (text === undefined) return undefined;
+  const { visits, ...session } = JSON.parse(text);
+  const pairs: [string, Visit & { pending: Iterable<[string, Pending]> }][] = visits;
+  return {
+    ...session,
+    visits: new Map(pairs.map(([key, visit]) => [key, { ...visit, pending: new Map(visit.pending) }])),
+  };
 }
 
 export function visitOf(session: DemoSession, key: string): Visit {

@@ -2,7 +2,7 @@
  * The demonstration client at `/demo`, development only: a real relying party that shows every step as it happens.
  *
  * Owns its routes, its cookie and its pages. Owns no protocol: `demo-client.ts` speaks it over HTTP like any foreign
- * client would, so what works here works elsewhere. Tokens stay in memory: none stands in a URL, a cookie or a log.
+ * client would, so what works here works elsewhere. Tokens stay in memory, or sealed: none stands in a URL, a cookie or a log.
  *
  *   GET  /demo                      the example apps          POST /demo/app/:key/sign-in   begins an authorization request
  *   GET  /demo/app/:key             the story of one sign-in  POST /demo/app/:key/refresh   new tokens
@@ -27,7 +27,7 @@ import {
 } from './demo-client.ts';
 import { readForm } from './demo-form.ts';
 import { explain, unknownState } from './demo-problems.ts';
-import { type DemoSession, DemoSessions, type Visit, visitOf } from './demo-sessions.ts';
+import { type DemoSession, DemoSessions, type SessionShelf, type Visit, visitOf } from './demo-sessions.ts';
 import { type DemoPage, findDemoAsset, renderDemo } from './demo-view.ts';
 
 export interface DemoOptions {
@@ -37,6 +37,8 @@ export interface DemoOptions {
   readonly clock: Clock;
   /** Path of the page that shows caught mail; undefined when mail really leaves. */
   readonly inboxPath?: string;
+  /** Shared by several workers. */
+  readonly shelf?: SessionShelf | undefined;
 }
 
 const COOKIE = 'postern_demo';
@@ -65,13 +67,13 @@ class Demo {
   readonly #clients: ReadonlyMap<string, DemoClient>;
   readonly #sessions: DemoSessions;
 
-  constructor({ baseUrl, apps, clock, inboxPath }: DemoOptions) {
+  constructor({ baseUrl, apps, clock, inboxPath, shelf }: DemoOptions) {
     this.#baseUrl = baseUrl;
     this.#inboxPath = inboxPath;
     this.#clients = new Map(
       apps.flatMap((app) => clientsOf(app, baseUrl)).map((client) => [client.key, client]),
     );
-    this.#sessions = new DemoSessions(clock);
+    this.#sessions = new DemoSessions(clock, shelf);
   }
 
   asset = (ctx: Context): void => {
@@ -91,12 +93,13 @@ class Demo {
   };
 
   session = async (ctx: Context, next: Next): Promise<void> => {
-    let session = this.#sessions.find(ctx.cookies.get(COOKIE));
-    if (!session) {
+    let cookie = ctx.cookies.get(COOKIE);
+    let session = await this.#sessions.find(cookie);
+    if (!session || cookie === undefined) {
       const made = this.#sessions.insert();
-      session = made.session;
+      ({ session, cookie } = made);
       // Lax: the callback is a top-level GET that may come from another site. Development is plain http: no Secure.
-      ctx.cookies.set(COOKIE, made.cookie, {
+      ctx.cookies.set(COOKIE, cookie, {
         httpOnly: true,
         sameSite: 'lax',
         path: '/demo',
@@ -107,6 +110,7 @@ class Demo {
     }
     ctx.state.demo = session;
     await next();
+    await this.#sessions.keep(cookie, session);
   };
 
   /** WB-02: a POST acts by cookie, so it needs our own token and our own origin (`null` is refused). */
@@ -219,11 +223,11 @@ class Demo {
     }
   }
 
-  async #act(ctx: Context, action: (visit: Visit) => Promise<void>): Promise<void> {
+  async #act(ctx: Context, action: (client: DemoClient, visit: Visit) => Promise<void>): Promise<void> {
     const { client, visit } = this.#visit(ctx);
     visit.problem = undefined;
     try {
-      await action(visit);
+      await action(client, visit);
     } catch (error) {
       visit.problem = explain(error);
     }

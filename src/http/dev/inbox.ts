@@ -35,6 +35,10 @@ export function createInboxRouter(
   const placeOf = (ctx: RouterContext): InboxPlace => ({ prefix, nonce: nonceOf(ctx) });
 
   router.use(noStore);
+  router.use(async (_ctx, next) => {
+    await capture.refresh();
+    await next();
+  });
   router.get('/style.css', (ctx) => {
     ctx.type = 'text/css';
     ctx.body = inboxAsset('style.css');
@@ -75,7 +79,7 @@ export function createInboxRouter(
     }
     const { IDs } = wanted.data;
     // As in Mailpit, an empty list means all.
-    capture.clear(IDs?.length ? IDs : undefined);
+    await capture.clear(IDs?.length ? IDs : undefined);
     ctx.type = 'text/plain';
     ctx.body = 'ok';
   });

@@ -1,6 +1,6 @@
 /** `WORKERS`: several processes on one port, one of them killed, all of them stopped in order. */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { CHILD_CALLBACK, ChildPostern, partsOf } from '../../support/child-postern.ts';
 import { ask } from '../../support/harness.ts';
 import { newAddress } from '../../support/logins.ts';
-import { Browser, formWith, type RelyingParty } from '../../support/relying-party.ts';
+import { Browser, formsOf, formWith, pageOf, type RelyingParty } from '../../support/relying-party.ts';
 import { type SmtpSink, startSmtpSink } from '../../support/smtp-sink.ts';
 
 const WORKERS = 3;
@@ -93,6 +93,50 @@ describe('workers', function () {
     const answer = await fetch(`${child.url}/health/live`);
     expect([answer.status, answer.headers.get('connection')]).to.deep.equal([200, 'close']);
     expect(await stopped).to.equal(0);
+  });
+});
+
+describe('workers in development', function () {
+  this.timeout(60_000);
+
+  it('show every caught mail and remember every visit, whoever answers; nothing of it is readable in the store', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
+    const child = await ChildPostern.start({
+      directory,
+      port: await freePort(),
+      secret: randomBytes(32).toString('base64'),
+      smtpUrl: '',
+      environment: { WORKERS: '2', CONFIG: 'config/dev.yaml' },
+    });
+    try {
+      const browser = new Browser();
+      const address = newAddress();
+      const [app] = formsOf(await browser.visit(`${child.url}/demo/app/shop`)).filter(({ action }) =>
+        action.endsWith('/sign-in'),
+      );
+      if (!app) throw new Error('no sign-in at the demonstration');
+      const page = await browser.submit(app);
+      const waiting = await browser.submit(formWith(page, 'email'), { email: address });
+      const found = async () => {
+        const answer = await fetch(`${child.url}/dev/inbox/api/v1/search?query=${address}`);
+        return Object(await answer.json()).messages[0]?.ID;
+      };
+      await until(async () => (await found()) !== undefined);
+      // Connections are handed out in turn: all workers are asked, and each more than once.
+      for (let nth = 0; nth < 6; nth += 1) expect(await found(), `look ${nth}`).to.be.a('string');
+      const mail = await (await fetch(`${child.url}/dev/inbox/api/v1/message/${await found()}`)).json();
+      const code = /^(\d{4}) (\d{4})$/m.exec(Object(mail).Text)?.slice(1).join('') ?? '';
+      const done = await browser.submit(formWith(waiting, 'code'), { code });
+      expect(pageOf(done).text).to.contain(address);
+      const bytes =
+        readFileSync(join(directory, 'postern.db'), 'latin1') +
+        readFileSync(join(directory, 'postern.db-wal'), 'latin1');
+      expect(bytes).to.contain('dev_mails');
+      expect(bytes.includes(code.replace(/^(.{4})/, '$1 '))).to.equal(false);
+    } finally {
+      await child.stop('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });
 
