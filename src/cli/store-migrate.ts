@@ -11,7 +11,7 @@ export const storeMigrate: Command = {
   name: 'store migrate',
   summary:
     'copy a whole store to another one, such as sqlite:data/postern.db to mongodb://…; can be interrupted',
-  operands: ['from-url', 'to-url'],
+  operands: ['from', 'to'],
   flags: { afresh: 'empty a target that an unfinished migration has left, and begin again' },
   run: (flags, surface, [fromUrl = '', toUrl = '']) =>
     explained(surface, async () => {
