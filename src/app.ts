@@ -5,6 +5,7 @@
 // First, before anything loads the engine.
 import './oidc/runtime-notice.ts';
 import { Accounts, userCreated } from './accounts/accounts.ts';
+import { UserAdmin } from './accounts/user-admin.ts';
 import { type App, type Apps, loadApps, toldClients } from './apps/apps.ts';
 import { noteClientChanges } from './apps/client-changes.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
@@ -36,7 +37,10 @@ import { type CaptureTransport, createCaptureTransport, type MailShelf } from '.
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { Consents } from './oidc/consent.ts';
+import { type EndedLogin, Endings } from './oidc/endings.ts';
 import { Epoch } from './oidc/epoch.ts';
+import { type EngineEvent, Families } from './oidc/families.ts';
 import { auditEntryOf } from './oidc/family-events.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
@@ -70,6 +74,7 @@ export interface Server {
   readonly audit: Audit;
   readonly jobs: Jobs;
   readonly keys: SigningKeys;
+  readonly users: UserAdmin;
   /** The mails caught in development; undefined when mail really leaves. */
   readonly inbox: CaptureTransport | undefined;
   /** Work that runs by the clock: repairs and housekeeping. Tests that move the clock call it. */
@@ -145,19 +150,33 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   const pseudoLocales = overrides.pseudoLocales ?? !config.production;
   const keys = new SigningKeys({ store, keyring, clock, record: audit.record });
   const fetch = createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production });
-  const engines: EngineRegistry = new EngineRegistry({
-    keys,
+  const endings = {
     store,
     keyring,
     clock,
-    log,
     epoch: new Epoch(store, clock),
+    record: audit.record,
+    tellClients: (app: App, logins: readonly EndedLogin[]) =>
+      enqueueLogouts(jobs, app.id, toldClients(app, logins)),
+  };
+  const onEvent = async (app: App, event: EngineEvent): Promise<void> => {
+    await audit.record(app.id, auditEntryOf(event));
+  };
+  const familiesOf = (app: App) => new Families(app, { ...endings, emit: (event) => onEvent(app, event) });
+  const users = new UserAdmin({
+    store,
+    clock,
+    audit,
+    endAll: (app, userId, reason) => new Endings(app, endings, familiesOf(app)).ofUser(userId, reason),
+    forgetConsents: (app, userId) => new Consents(store, clock).forget(app.id, userId),
+  });
+  const engines: EngineRegistry = new EngineRegistry({
+    ...endings,
+    keys,
+    log,
     findUser: (app, id) => accounts.findById(app.id, id),
     fetch,
-    onEvent: async (app, event) => {
-      await audit.record(app.id, auditEntryOf(event));
-    },
-    tellClients: (app, logins) => enqueueLogouts(jobs, app.id, toldClients(app, logins)),
+    onEvent,
     askingBrowser: (ctx, app) => browsers.find(app.id, readCookie(ctx, app, 'ask')),
     onTokens: (app, grant, error) =>
       error === undefined ? metrics?.tokens(app, grant) : metrics?.tokensRefused(app, grant, error),
@@ -252,6 +271,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     audit,
     jobs,
     keys,
+    users,
     inbox: post.inbox,
     tick,
     warmUp: async () => {

@@ -10,6 +10,7 @@ import { eventIdOf } from '../core/event-id.ts';
 import type { AppId } from '../core/ids.ts';
 import { randomToken } from '../core/random.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
+import { mailCutOff } from './user-admin.ts';
 
 export interface UserRow {
   /** The spelling that was proved first; mail goes to this one (ML-65). */
@@ -91,6 +92,11 @@ export class Accounts {
       if (!(error instanceof StoreConflict)) throw error;
       return this.signIn(app, proof, browser);
     }
+  }
+
+  /** When mails to this address were last cut off, because its user was disabled or removed, ms; -1 when they were not. */
+  mailCutOff(app: AppId, addressKey: string): Promise<number> {
+    return mailCutOff(this.#store, app, addressKey, this.#clock.now());
   }
 
   /** Remembers a browser by the hash of its `known` cookie; the eleventh displaces the oldest. */

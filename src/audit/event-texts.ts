@@ -53,6 +53,12 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     details: NONE,
   },
   'user.created': { text: 'A first sign-in made a user.', details: { method: 'Way of signing in.' } },
+  'user.disabled': {
+    text: 'A user may not sign in any more; everything given to it has ended.',
+    details: {},
+  },
+  'user.enabled': { text: 'A user may sign in again.', details: {} },
+  'user.removed': { text: 'A user was removed with all that was given to it.', details: {} },
   'sign_in.succeeded': {
     text: 'Somebody signed in.',
     details: { method: 'Way of signing in.', amr: 'Authentication methods as clients are told (RFC 8176).' },
@@ -73,7 +79,10 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     text: 'A client was not told of the end of a session: it did not take the message in six hours, or may not be called.',
     details: { tries: 'How often it was called.', reason: 'What went wrong the last time.' },
   },
-  sign_out: { text: 'A session was ended.', details: { by: '`user`, `client` or `operator`.' } },
+  sign_out: {
+    text: 'A session was ended.',
+    details: { by: '`user`, here or through a client, or `operator`.' },
+  },
   'token.issued': { text: 'Tokens were given for an authorization code.', details: GRANT },
   'token.refreshed': {
     text: 'A refresh token was used; once for each, however often its reply was lost.',
@@ -101,6 +110,10 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
   'consent.granted': {
     text: 'A person let a third-party client have these scopes.',
     details: { scopes: 'Scopes that were granted.' },
+  },
+  'consent.withdrawn': {
+    text: 'What a person allowed a third-party client was taken back; what the client held has ended.',
+    details: { by: '`user` or `operator`.' },
   },
   'consent.declined': {
     text: 'A person declined a third-party client.',

@@ -23,6 +23,9 @@ export interface AuditDetails {
   /** "Continue on this device instead": spent for another browser than the one that asked. */
   'challenge.continued': None;
   'user.created': { readonly method: string };
+  'user.disabled': None;
+  'user.enabled': None;
+  'user.removed': None;
   'sign_in.succeeded': { readonly method: string; readonly amr?: readonly string[] | undefined };
   'sign_in.refused': { readonly method: string; readonly reason: string };
   /** Another user was signed in here and left for this one (ML-44). */
@@ -31,7 +34,7 @@ export interface AuditDetails {
   'logout.delivered': { readonly tries: number };
   /** It did not take it in six hours, or may not be called. */
   'logout.failed': { readonly tries: number; readonly reason?: string | undefined };
-  sign_out: { readonly by: 'user' | 'client' | 'operator' };
+  sign_out: { readonly by: 'user' | 'operator' };
   /** Tokens were given for an authorization code. */
   'token.issued': { readonly grant?: string | undefined };
   /** Once per refresh token that was used, however often its reply was lost. */
@@ -42,6 +45,8 @@ export interface AuditDetails {
   'client.removed': None;
   'secret.resealed': { readonly version: string; readonly rows: number };
   'consent.granted': { readonly scopes: readonly string[] };
+  /** What was allowed is taken back, and what the client holds has ended. */
+  'consent.withdrawn': { readonly by: 'user' | 'operator' };
   'consent.declined': { readonly scopes?: readonly string[] | undefined };
   /** A service got a token in its own name (client credentials). */
   'token.service_issued': { readonly resource?: string | undefined; readonly scopes: readonly string[] };

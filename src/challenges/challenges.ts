@@ -99,7 +99,7 @@ export interface ChallengeDeps {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly limits: Limits;
-  readonly accounts: Pick<Accounts, 'findByAddress' | 'isKnownBrowser'>;
+  readonly accounts: Pick<Accounts, 'findByAddress' | 'isKnownBrowser' | 'mailCutOff'>;
   readonly audit: Pick<Audit, 'record'>;
   queueMail(intent: MailIntent): Promise<void>;
   /** What became of the interaction that this challenge was spent for, and the events that its sign-in left. */
@@ -253,6 +253,7 @@ export class Challenges {
     const claims = await this.#elsewhereClaims(app, challenge, typist);
     const check = await this.#evaluate(app, challenge, [challenge], claims, typed);
     if (check.outcome !== 'right') return check;
+    if (await this.#isCutOff(app, challenge)) return { outcome: 'gone', reason: 'used' };
     const spent = await this.#spend(app, challenge, 'used', { type: 'challenge.continued' });
     if (!spent) return { outcome: 'gone', reason: 'used' };
     await this.#recordAll(app, spent, spendOf(spent));
@@ -264,6 +265,7 @@ export class Challenges {
    * while the interaction is not finished, because its reply may have been lost (RL-07).
    */
   async spend(app: AppId, challenge: Challenge, by: 'link' | 'code'): Promise<Spent> {
+    if (await this.#isCutOff(app, challenge)) return { outcome: 'lost' };
     const won = await this.#spend(app, challenge, 'proved', { type: 'challenge.proved', by });
     const proved = won ?? (await this.find(app, challenge.id));
     if (proved?.data.status !== 'proved' || !isLive(proved, this.#deps.clock.now()))
@@ -459,6 +461,11 @@ export class Challenges {
   }
 
   /** The one write of a spend carries its event, and the time at which it is looked for in the log. */
+  /** Asked for before its user was disabled or removed (AC-21). Told to nobody but who has the secret or the code. */
+  async #isCutOff(app: AppId, { data }: Challenge): Promise<boolean> {
+    return data.createdAt <= (await this.#deps.accounts.mailCutOff(app, data.addressKey));
+  }
+
   #spend(
     app: AppId,
     challenge: Challenge,

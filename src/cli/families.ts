@@ -1,12 +1,9 @@
 /** `postern families`: the logins of users at clients, seen and ended. Works on the store while servers run. */
-import { Accounts } from '../accounts/accounts.ts';
-import type { App } from '../apps/apps.ts';
-import { parseEmailAddress } from '../core/email-address.ts';
-import { Epoch } from '../oidc/epoch.ts';
-import { Families, type FamilySelector, type FamilyView } from '../oidc/families.ts';
-import { auditEntryOf } from '../oidc/family-events.ts';
+import type { Families, FamilySelector, FamilyView } from '../oidc/families.ts';
+import { chosenUser } from './chosen-user.ts';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
-import { chosenApp, type Deployment, withDeployment } from './deployment.ts';
+import { chosenApp, withDeployment } from './deployment.ts';
+import { familiesOf } from './endings.ts';
 
 const SELECTORS = {
   app: 'slug of the app; needed when there are several',
@@ -75,7 +72,7 @@ function withFamilies(
       surface.complain('name what is meant: --user, --client or --session');
       return EXIT.usage;
     }
-    const userId = user === undefined ? undefined : await userIdOf(app, user, deployment);
+    const userId = user === undefined ? undefined : await chosenUser(app, user, deployment);
     if (user !== undefined && userId === undefined) {
       surface.complain(`no user ${user} in ${app.slug}`);
       return EXIT.failed;
@@ -83,23 +80,6 @@ function withFamilies(
     return work({ families: familiesOf(app, deployment), selector: { userId, clientId: client, session } });
   });
 }
-
-/** An id may be that of a user who is gone: what is left of the logins can still be ended. */
-async function userIdOf(app: App, user: string, { store, clock }: Deployment): Promise<string | undefined> {
-  const address = parseEmailAddress(user);
-  if (!address) return user;
-  return (await new Accounts(store, clock).findByAddress(app.id, address))?.id;
-}
-
-const familiesOf = (app: App, { store, clock, audit }: Deployment): Families =>
-  new Families(app, {
-    store,
-    clock,
-    epoch: new Epoch(store, clock),
-    emit: async (event) => {
-      await audit.record(app.id, auditEntryOf(event));
-    },
-  });
 
 function lineOf({ grantId, clientId, userId, ...family }: FamilyView): string {
   const parts = [

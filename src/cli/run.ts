@@ -4,6 +4,7 @@ import { auditList } from './audit.ts';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { configSchema } from './config-schema.ts';
+import { consentsList, consentsRevoke } from './consents.ts';
 import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
@@ -13,6 +14,7 @@ import { storeCheck } from './store-check.ts';
 import { storeEpoch } from './store-epoch.ts';
 import { storeMigrate } from './store-migrate.ts';
 import { storeRestore } from './store-restore.ts';
+import { usersDisable, usersEnable, usersList, usersRemove } from './users.ts';
 
 export const COMMANDS: readonly Command[] = [
   configCheck,
@@ -24,6 +26,12 @@ export const COMMANDS: readonly Command[] = [
   keysRotate,
   familiesList,
   familiesRevoke,
+  usersList,
+  usersDisable,
+  usersEnable,
+  usersRemove,
+  consentsList,
+  consentsRevoke,
   storeCheck,
   storeMigrate,
   storeBackup,

@@ -154,7 +154,13 @@ export type Page =
       readonly clientHost: string;
       readonly email: string;
       /** `text` is the operator's own sentence, for the scopes of resources. */
-      readonly scopes: readonly { readonly name: string; readonly text?: string | undefined }[];
+      readonly scopes: readonly {
+        readonly name: string;
+        readonly text?: string | undefined;
+        readonly isNew?: boolean;
+      }[];
+      /** Something was allowed before, at the same host: what is new is marked. */
+      readonly isMore: boolean;
     }
   | {
       readonly view: 'logout';

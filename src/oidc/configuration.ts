@@ -225,17 +225,18 @@ async function newGrant(ctx: KoaContextWithOIDC, app: App, consents: Consents) {
   if (!session || !client || !account) return undefined;
   const requested = askedScopes(app, params ?? {});
   const isFirstParty = (client as { first_party?: unknown }).first_party !== false; // extra metadata
-  const granted = isFirstParty
-    ? requested
+  const consent = isFirstParty
+    ? undefined
     : await consents.granted(app.id, account.accountId, client.clientId, hostOf(params?.redirect_uri));
   const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
-  const isGranted = (scope: string): boolean => granted.includes(scope);
+  const isGranted = (scope: string): boolean => (consent?.scopes ?? requested).includes(scope);
   grant.addOIDCScope(OIDC_SCOPES.filter((scope) => requested.includes(scope) && isGranted(scope)).join(' '));
   grantResourceScopes(ctx, grant, isGranted);
   return Object.assign(grant, {
     jti: randomToken(32),
     sessionUid: session.uid,
     isOffline: requested.includes('offline_access'),
+    withdrawals: consent?.withdrawals,
   });
 }
 

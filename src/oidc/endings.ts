@@ -5,7 +5,9 @@
  * Order: grants first, then the word to the clients, then the session. Each step may be repeated after a crash.
  */
 import type { App } from '../apps/apps.ts';
+import type { AuditEntry } from '../audit/events.ts';
 import { hashOf } from '../core/hash.ts';
+import { type AppId, asUserId } from '../core/ids.ts';
 import { type Artifact, TOMBSTONE } from '../store/port.ts';
 import { Adapter, type AdapterDeps } from './adapter.ts';
 import type { Families, RevocationReason } from './families.ts';
@@ -26,6 +28,7 @@ export interface SessionFacts {
 }
 
 export interface EndingsDeps extends Omit<AdapterDeps, 'onInteractionEnded'> {
+  readonly record: (app: AppId, entry: AuditEntry) => Promise<unknown>;
   /** Takes over for good what clients have to be told (OpenID Back-Channel Logout §2.4). */
   tellClients(app: App, logins: readonly EndedLogin[]): Promise<void>;
 }
@@ -53,12 +56,13 @@ export class Endings {
   }
 
   /** What has to be done before a session goes. */
-  async beforeSession({ uid, userId, authorizations }: SessionFacts): Promise<void> {
+  async beforeSession({ uid, userId, authorizations }: SessionFacts, by: 'user' | 'operator'): Promise<void> {
     await this.familiesOfSession(uid);
     const logins = Object.entries(authorizations).flatMap(([clientId, { sid }]) =>
       sid === undefined ? [] : [{ id: hashOf('logout', uid, clientId, sid), clientId, userId, sid }],
     );
     await this.#deps.tellClients(this.#app, logins);
+    await this.#deps.record(this.#app.id, { type: 'sign_out', userId: asUserId(userId), by });
   }
 
   /** Ends what was given in one session, as far as the app's sign-out reaches. */
@@ -75,7 +79,7 @@ export class Endings {
   async #session(row: Artifact, userId: string): Promise<void> {
     const { uid, authorizations, jti } = this.#sessions.open(row);
     const known = (authorizations ?? {}) as SessionFacts['authorizations']; // as the Session model wrote it
-    await this.beforeSession({ uid: String(uid), userId, authorizations: known });
+    await this.beforeSession({ uid: String(uid), userId, authorizations: known }, 'operator');
     await this.#sessions.entomb(String(jti), { reason: 'ended' });
   }
 }

@@ -135,7 +135,7 @@ export class Engine {
     provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
     const endings = new Endings(app, deps, families);
     const askingBrowser = (ctx: EngineContext) => deps.askingBrowser(ctx, app);
-    installModels(provider, { ...deps, app, families, emit, endings, askingBrowser });
+    installModels(provider, { ...deps, app, families, emit, endings, consents, askingBrowser });
     pinUrls(provider);
     provider.use(async (ctx, next) => {
       try {

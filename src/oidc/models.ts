@@ -17,6 +17,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { installClientRules } from './client-authentication.ts';
 import { clientCredentials } from './client-credentials.ts';
+import type { Consents } from './consent.ts';
 import type { Endings } from './endings.ts';
 import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
 import type { EngineEvent, Families } from './families.ts';
@@ -31,6 +32,13 @@ interface EngineInteraction extends EngineModel {
   readonly result?: { readonly browser?: unknown };
 }
 
+interface EngineGrant extends EngineModel {
+  readonly accountId: string;
+  readonly clientId: string;
+  /** Of third-party clients: see `consent.ts`. */
+  readonly withdrawals?: number;
+}
+
 export interface ModelDeps {
   readonly app: App;
   readonly keyring: Keyring;
@@ -38,6 +46,7 @@ export interface ModelDeps {
   readonly families: Families;
   emit(event: EngineEvent): Promise<void>;
   readonly endings: Endings;
+  readonly consents: Consents;
   /** Id of the browser of this request, by its host-only asking cookie. */
   askingBrowser(ctx: EngineContext): Promise<string | undefined>;
 }
@@ -49,7 +58,7 @@ export function installModels(provider: Provider, deps: ModelDeps): void {
     AuthorizationCode: authorizationCode(provider, deps),
     Session: sessionModel(provider, deps),
     Interaction: interaction(provider, deps),
-    Grant: grant(provider),
+    Grant: grant(provider, deps),
     ReplayDetection: replayDetection(provider),
     PushedAuthorizationRequest: pushedAuthorizationRequest(provider),
     ClientCredentials: clientCredentials(provider, deps),
@@ -121,10 +130,18 @@ function interaction(provider: Provider, { askingBrowser }: ModelDeps) {
   };
 }
 
-function grant(provider: Provider) {
-  return class Grant extends base<EngineModel>(provider.Grant) {
+function grant(provider: Provider, { app, consents }: ModelDeps) {
+  return class Grant extends base<EngineGrant>(provider.Grant) {
     static override get IN_PAYLOAD(): readonly string[] {
-      return [...super.IN_PAYLOAD, 'sessionUid', 'isOffline'];
+      return [...super.IN_PAYLOAD, 'sessionUid', 'isOffline', 'withdrawals'];
+    }
+
+    static override async find(value: string, options?: object) {
+      const found = await super.find(value, options);
+      if (found?.withdrawals === undefined || !isGrantRequest(provider, 'authorization_code')) return found;
+      // Consent was withdrawn while this Grant was being stored, so that nothing found it to end it (OA-26).
+      const { accountId, clientId, withdrawals } = found;
+      return withdrawals === (await consents.withdrawals(app.id, accountId, clientId)) ? found : undefined;
     }
   };
 }

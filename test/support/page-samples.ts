@@ -68,6 +68,7 @@ const consent: Extract<Page, { view: 'consent' }> = {
   clientName: 'Acme Assistant',
   clientHost: 'assistant.example',
   email: 'ada@example.com',
+  isMore: false,
   scopes: [
     { name: 'openid' },
     { name: 'email' },
@@ -149,6 +150,11 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     decline: form(),
   },
   consent,
+  'consent-more': {
+    ...consent,
+    isMore: true,
+    scopes: [{ name: 'openid' }, { name: 'email' }, { name: 'offline_access', isNew: true }],
+  },
   'consent-hostile': {
     ...consent,
     clientName: HOSTILE.repeat(3),

@@ -89,7 +89,9 @@ export function viewModel(page: Page): ViewModel {
         heading: 'consent.heading',
         mark: null,
         clientName: oneLine(page.clientName),
-        scopes: page.scopes.map(({ name, text }) => ({
+        lead: textKey(page.isMore ? 'consent.lead_more' : 'consent.lead'),
+        scopes: page.scopes.map(({ name, text, isNew }) => ({
+          isNew: page.isMore && isNew === true,
           text: SCOPE_TEXTS.get(name) ?? ('consent.scope_other' satisfies TextKey),
           scope: oneLine(name),
           own: text === undefined ? null : oneLine(text),

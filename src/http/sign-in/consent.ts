@@ -16,15 +16,23 @@ export async function consentPage(
   const userId = await askedUser(ctx, request, services);
   const user = userId === undefined ? undefined : await services.accounts.findById(request.app.id, userId);
   if (!user) return beginAnew(request);
+  const engine = await services.engines.get(request.app);
+  const { clientId, redirectHost } = interaction;
+  const before = await engine.consents.granted(request.app.id, user.id, clientId, redirectHost);
   return {
     view: 'consent',
     status: 200,
+    isMore: before.scopes.length > 0,
     accept: request.form('consent'),
     decline: request.form('cancel'),
     clientName: request.clientFacts(interaction.clientId).name,
     clientHost: interaction.redirectHost,
     email: user.address,
-    scopes: interaction.scopes.map((name) => ({ name, text: scopeText(request.app, name) })),
+    scopes: interaction.scopes.map((name) => ({
+      name,
+      text: scopeText(request.app, name),
+      isNew: !before.scopes.includes(name),
+    })),
   };
 }
 
