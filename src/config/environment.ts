@@ -8,6 +8,7 @@ import { SECOND } from '../core/clock.ts';
 import type { Fault } from './fault.ts';
 import { isSmtpUrl, SMTP_FORM } from './fields.ts';
 import type { Config } from './schema.ts';
+import { storeUrlFault } from './store-url.ts';
 
 export interface Variable {
   readonly name: string;
@@ -242,15 +243,8 @@ function parseBaseUrl(value: string, production: boolean): string | Wrong {
 }
 
 function parseStoreUrl(value: string): string | Wrong {
-  if (value.startsWith('sqlite:')) {
-    return /^sqlite:(:memory:)?$/.test(value)
-      ? new Wrong('must name a file, such as sqlite:data/postern.db')
-      : value;
-  }
-  // The host list of a MongoDB URL is not one that URL could read.
-  return /^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(value)
-    ? value
-    : new Wrong('must be sqlite:path or mongodb://host/database');
+  const fault = storeUrlFault(value);
+  return fault === undefined ? value : new Wrong(fault);
 }
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
