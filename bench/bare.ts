@@ -9,7 +9,7 @@ import process from 'node:process';
 import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { BareAdapter } from './bare-adapter.ts';
 import { answerParent, tell } from './meter.ts';
-import { CLIENT_ID, REDIRECT_URI } from './subjects.ts';
+import { API_CLIENT, CLIENT_ID, REDIRECT_URI, RESOURCE, RESOURCE_SCOPE } from './subjects.ts';
 
 const issuer = process.env.BENCH_ISSUER ?? 'https://bare.example';
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -25,6 +25,13 @@ const configuration: Configuration = {
       response_types: ['code'],
       id_token_signed_response_alg: 'RS256',
     },
+    {
+      client_id: API_CLIENT.id,
+      client_secret: API_CLIENT.secret,
+      redirect_uris: ['https://api.example/callback'],
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+    },
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'RS256', use: 'sig' }] },
   scopes: ['openid', 'offline_access', 'email'],
@@ -36,7 +43,20 @@ const configuration: Configuration = {
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },
-    resourceIndicators: { enabled: false },
+    introspection: {
+      enabled: true,
+      allowedPolicy: async (_ctx, client) => client.clientId === API_CLIENT.id,
+    },
+    resourceIndicators: {
+      enabled: true,
+      useGrantedResource: async () => true,
+      getResourceServerInfo: async () => ({
+        audience: RESOURCE,
+        scope: RESOURCE_SCOPE,
+        accessTokenFormat: 'opaque',
+        accessTokenTTL: 3600,
+      }),
+    },
   },
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: async (_ctx, id) => ({
@@ -47,6 +67,7 @@ const configuration: Configuration = {
   expiresWithSession: async () => false,
   issueRefreshToken: async () => true,
   rotateRefreshToken: true,
+  routes: { introspection: '/introspect' },
   ttl: {
     AccessToken: 600,
     AuthorizationCode: 60,
@@ -63,6 +84,7 @@ async function newGrant(ctx: KoaContextWithOIDC) {
   if (!client || !account) return undefined;
   const grant = new ctx.oidc.provider.Grant({ accountId: account.accountId, clientId: client.clientId });
   grant.addOIDCScope(String(params?.scope ?? ''));
+  if (params?.resource) grant.addResourceScope(RESOURCE, RESOURCE_SCOPE);
   await grant.save();
   return grant;
 }

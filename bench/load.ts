@@ -2,9 +2,10 @@
 import { Connection } from './connection.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { ServerProcess } from './server-process.ts';
-import { discover, refresh, signIn, type Target } from './sign-in.ts';
+import { discover, introspect, refresh, signIn, type Target } from './sign-in.ts';
+import { RESOURCE, RESOURCE_SCOPE } from './subjects.ts';
 
-export const OPERATIONS = ['sign-in', 'refresh', 'discovery'] as const;
+export const OPERATIONS = ['sign-in', 'refresh', 'introspection', 'discovery'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 
 export interface Round {
@@ -23,6 +24,8 @@ export class Load {
   readonly #connections: readonly Connection[];
   /** One per person, from a sign-in; each refresh replaces it. */
   readonly #refreshTokens: string[] = [];
+  /** One per person, for the API that asks about them. */
+  readonly #accessTokens: string[] = [];
 
   constructor(target: Target, server: ServerProcess, mailbox: Mailbox, people: number) {
     this.target = target;
@@ -33,6 +36,7 @@ export class Load {
 
   async round(operation: OperationName, count: number): Promise<Round> {
     if (operation === 'refresh') await this.#signInOnce();
+    if (operation === 'introspection') await this.#signInForApi();
     const before = await this.#server.usage();
     const began = performance.now();
     let left = count;
@@ -69,6 +73,8 @@ export class Load {
   async #run(operation: OperationName, connection: Connection, person: number): Promise<void> {
     if (operation === 'sign-in') await signIn(this.target, connection, this.#mailbox);
     else if (operation === 'discovery') await discover(this.target, connection);
+    else if (operation === 'introspection')
+      await introspect(this.target, connection, this.#accessTokens[person] ?? '');
     else
       this.#refreshTokens[person] = await refresh(this.target, connection, this.#refreshTokens[person] ?? '');
   }
@@ -77,5 +83,14 @@ export class Load {
     if (this.#refreshTokens.length > 0) return;
     const logins = this.#connections.map((connection) => signIn(this.target, connection, this.#mailbox));
     this.#refreshTokens.push(...(await Promise.all(logins)).map(({ refreshToken }) => refreshToken));
+  }
+
+  async #signInForApi(): Promise<void> {
+    if (this.#accessTokens.length > 0) return;
+    const request = { resource: RESOURCE, scope: `openid ${RESOURCE_SCOPE}` };
+    const logins = this.#connections.map((connection) =>
+      signIn(this.target, connection, this.#mailbox, request),
+    );
+    this.#accessTokens.push(...(await Promise.all(logins)).map(({ accessToken }) => accessToken));
   }
 }

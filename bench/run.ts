@@ -1,5 +1,5 @@
 /**
- * Postern against the bare engine: full sign-ins, refreshes and discovery per second, CPU per operation, start-up and
+ * Postern against the bare engine: full sign-ins, refreshes, introspections and discovery per second, CPU per operation, start-up and
  * memory. `npm run bench [-- --quick] [-- --people 16]`; a profile of one subject: `npm run bench -- --profile postern`.
  * Options of Node for the measured servers go into BENCH_NODE_OPTIONS.
  *
@@ -33,8 +33,8 @@ const { values: options } = parseArgs({
 const PEOPLE = Number(options.people);
 const ROUNDS = options.quick ? 3 : 7;
 const COUNTS: Readonly<Record<OperationName, number>> = options.quick
-  ? { 'sign-in': 400, refresh: 1000, discovery: 4000 }
-  : { 'sign-in': 1500, refresh: 4000, discovery: 15000 };
+  ? { 'sign-in': 400, refresh: 1000, introspection: 2000, discovery: 4000 }
+  : { 'sign-in': 1500, refresh: 4000, introspection: 8000, discovery: 15000 };
 const START_UPS = options.quick ? 2 : 5;
 const FIRST_PORT = 34_500;
 
@@ -52,7 +52,10 @@ async function startLoad(subject: Subject, mailbox: Mailbox): Promise<Load> {
 
 async function measureLoad(loads: readonly Load[]): Promise<Pick<Results, 'rounds' | 'rss' | 'signIns'>> {
   const rounds = new Map<SubjectName, Record<OperationName, Round[]>>(
-    loads.map(({ target }) => [target.name, { 'sign-in': [], refresh: [], discovery: [] }]),
+    loads.map(({ target }) => [
+      target.name,
+      { 'sign-in': [], refresh: [], introspection: [], discovery: [] },
+    ]),
   );
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const operation of OPERATIONS) {

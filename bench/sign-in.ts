@@ -3,7 +3,7 @@ import { createPublicKey, hash, randomBytes, verify } from 'node:crypto';
 import type { Connection } from './connection.ts';
 import type { Mailbox } from './mailbox.ts';
 import { found, locationOf, Person } from './person.ts';
-import { CLIENT_ID, REDIRECT_URI, type SubjectName } from './subjects.ts';
+import { API_CLIENT, CLIENT_ID, REDIRECT_URI, RESOURCE, type SubjectName } from './subjects.ts';
 
 export interface Target {
   readonly name: SubjectName;
@@ -15,17 +15,23 @@ export interface Target {
 
 interface Tokens {
   readonly refreshToken: string;
+  readonly accessToken: string;
 }
 
 const originOf = (issuer: string): string => new URL(issuer).origin;
 const token = (): string => randomBytes(24).toString('base64url');
 
-/** Gives the refresh token of the new login. */
-export async function signIn(target: Target, connection: Connection, mailbox: Mailbox): Promise<Tokens> {
+/** Gives the tokens of the new login. `more` goes into the authorization request. */
+export async function signIn(
+  target: Target,
+  connection: Connection,
+  mailbox: Mailbox,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Tokens> {
   const person = new Person(connection, originOf(target.issuer));
   const address = `${token()}@people.example`;
   const request = { verifier: token() + token(), state: token(), nonce: token() };
-  const toInteraction = await person.get(authorizationUrl(target.issuer, request), 303);
+  const toInteraction = await person.get(authorizationUrl(target.issuer, request, more), 303);
   const interaction = await person.get(locationOf(toInteraction), 200);
   const resumeUrl =
     target.name === 'bare'
@@ -67,6 +73,7 @@ async function proveMailbox(
 function authorizationUrl(
   issuer: string,
   request: { verifier: string; state: string; nonce: string },
+  more: Readonly<Record<string, string>>,
 ): string {
   const params = new URLSearchParams({
     client_id: CLIENT_ID,
@@ -77,6 +84,7 @@ function authorizationUrl(
     nonce: request.nonce,
     code_challenge: hash('sha256', request.verifier, 'base64url'),
     code_challenge_method: 'S256',
+    ...more,
   });
   return `${new URL(issuer).pathname.replace(/\/$/, '')}/auth?${params}`;
 }
@@ -95,7 +103,7 @@ async function redeem(
     code_verifier: verifier,
   });
   checkIdToken(target, String(tokens.id_token), nonce);
-  return { refreshToken: String(tokens.refresh_token) };
+  return { refreshToken: String(tokens.refresh_token), accessToken: String(tokens.access_token) };
 }
 
 /** Gives the next refresh token. */
@@ -107,6 +115,27 @@ export async function refresh(target: Target, connection: Connection, refreshTok
   });
   if (tokens.refresh_token === refreshToken) throw new Error('the refresh token was not rotated');
   return String(tokens.refresh_token);
+}
+
+const API_AUTHORIZATION = `Basic ${Buffer.from(`${API_CLIENT.id}:${API_CLIENT.secret}`).toString('base64')}`;
+
+/** The API asks about a token that a person's client showed it. */
+export async function introspect(
+  { issuer }: Target,
+  connection: Connection,
+  accessToken: string,
+): Promise<void> {
+  const { pathname, host } = new URL(issuer);
+  const head =
+    `POST ${pathname.replace(/\/$/, '')}/introspect HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\n` +
+    `Authorization: ${API_AUTHORIZATION}\r\n` +
+    'X-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+  const body = new URLSearchParams({ token: accessToken, token_type_hint: 'access_token' }).toString();
+  const answer = await connection.request(head, body);
+  const told: Record<string, unknown> = answer.status === 200 ? JSON.parse(answer.body) : {};
+  if (told.active !== true || told.aud !== RESOURCE || told.client_id !== CLIENT_ID) {
+    throw new Error(`introspection: ${answer.status} ${answer.body}`);
+  }
 }
 
 async function tokenRequest(

@@ -7,6 +7,11 @@ import { fileURLToPath } from 'node:url';
 export const CLIENT_ID = 'web';
 export const REDIRECT_URI = 'https://client.example/callback';
 
+/** The API that introspects, and its resource: tokens for it are opaque on both sides. */
+export const RESOURCE = 'https://api.example/';
+export const RESOURCE_SCOPE = 'read';
+export const API_CLIENT = { id: 'api', secret: 'kV7cQ2nXw9Rb4Lt6Zp1Jm8Hs3Gd5Fy0A' } as const;
+
 export type SubjectName = 'bare' | 'postern' | 'postern-smtp';
 
 export interface Subject {
@@ -45,7 +50,7 @@ export function subjects(directory: string, smtpUrl: string): readonly Subject[]
   ];
 }
 
-/** A production deployment: one app, one client, the embedded store, default limits and log level. */
+/** A production deployment: one app, one client and an API, the embedded store, default limits and log level. */
 export function environmentOf(directory: string, name: string, smtpUrl: string): Record<string, string> {
   const config = join(directory, `${name}.yaml`);
   const client = {
@@ -53,10 +58,21 @@ export function environmentOf(directory: string, name: string, smtpUrl: string):
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code', 'refresh_token'],
   };
+  const api = { redirect_uris: ['https://api.example/callback'], client_secret: API_CLIENT.secret };
+  const resources = {
+    [RESOURCE]: {
+      format: 'opaque',
+      lifetime: '1h',
+      scopes: { [RESOURCE_SCOPE]: 'read it' },
+      introspection: [API_CLIENT.id],
+    },
+  };
   // JSON is YAML.
   writeFileSync(
     config,
-    JSON.stringify({ apps: { shop: { name: 'Shop', clients: { [CLIENT_ID]: client } } } }),
+    JSON.stringify({
+      apps: { shop: { name: 'Shop', clients: { [CLIENT_ID]: client, [API_CLIENT.id]: api }, resources } },
+    }),
   );
   return {
     NODE_ENV: 'production',

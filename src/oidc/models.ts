@@ -23,7 +23,7 @@ import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } fr
 import type { EngineEvent, Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
 import { pushedAuthorizationRequest } from './pushed-requests.ts';
-import { refreshToken } from './refresh-token.ts';
+import { accessToken, refreshToken } from './refresh-token.ts';
 import { replayDetection } from './replay-detection.ts';
 import { RESPONSE_MODES } from './response-modes.ts';
 import { sessionModel } from './session-model.ts';
@@ -55,6 +55,7 @@ export interface ModelDeps {
 export function installModels(provider: Provider, deps: ModelDeps): void {
   const models = {
     RefreshToken: refreshToken(provider, deps),
+    AccessToken: accessToken(provider),
     AuthorizationCode: authorizationCode(provider, deps),
     Session: sessionModel(provider, deps),
     Interaction: interaction(provider, deps),

@@ -9,6 +9,7 @@ import type { App } from '../apps/apps.ts';
 import { type Clock, MINUTE } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { randomToken } from '../core/random.ts';
+import type { MarkResult } from './adapter.ts';
 import { base, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
 import type { Families } from './families.ts';
 
@@ -28,11 +29,26 @@ export interface RefreshTokenInUse {
 /** Uses closer together than this do not write the new end of the idle life: a busy client costs no write each time. */
 const EXTEND_AFTER_MS = MINUTE;
 
+/** Where the next token of a family comes from; stands on the row from its birth. */
+interface Origin {
+  readonly salt: string;
+  /** Version of the master secret. */
+  readonly key: string;
+}
+
 export function refreshToken(provider: Provider, { app, keyring, clock, families }: RefreshTokenDeps) {
   const graceMs = app.settings.lifetimes.refresh_token_grace;
   return class RefreshToken extends base<EngineToken>(provider.RefreshToken) {
+    declare origin?: Origin;
     successor?: string;
     isSpent = false;
+    /** Writes of this rotation that nobody waited for yet. */
+    #consumed: Promise<MarkResult> | undefined;
+    #saved: Promise<unknown> | undefined;
+
+    static override get IN_PAYLOAD(): readonly string[] {
+      return [...super.IN_PAYLOAD, 'origin'];
+    }
 
     static override async find(value: string, options?: object) {
       const token = await super.find(value, options);
@@ -61,20 +77,37 @@ export function refreshToken(provider: Provider, { app, keyring, clock, families
       this.exp = exp;
     }
 
+    /**
+     * The successor follows from the row alone, so consumption, successor and access token are written at once, in one
+     * commit where the store can, and `settle` waits for all of them before anything is answered. A second user of the
+     * same token writes the same successor, which is there already.
+     */
     override async consume(): Promise<void> {
-      const { won, artifact } = await this.adapter.mark(this.jti, 'consumed', {
-        at: clock.now(),
-        salt: randomToken(),
-        key: keyring.current,
-      });
+      const { origin = { salt: randomToken(), key: keyring.current } } = this;
+      this.#consumed = this.adapter.mark(this.jti, 'consumed', { at: clock.now(), ...origin });
+      // Whoever fails in between answers without it; `settle` still sees the fault.
+      this.#consumed.catch(() => undefined);
+      const isKnown = this.origin !== undefined && keyring.versions.includes(this.origin.key);
+      if (isKnown && !this.isSpent) this.successor = this.#successorOf(origin);
+      else await this.#settleConsumption(await this.#consumed);
+    }
+
+    /** Throws for the loser of a race whom the window does not forgive. */
+    async settle(): Promise<void> {
+      const [consumed] = await Promise.all([this.#consumed, this.#saved]);
+      if (consumed) await this.#settleConsumption(consumed);
+    }
+
+    async #settleConsumption({ won, artifact }: MarkResult): Promise<void> {
+      this.#consumed = undefined;
       const pinned = artifact?.marks.consumed;
       if (!pinned) throw new errors.InvalidGrant('refresh token not found');
-      this.successor = keyring
-        .mac(app.id, 'refresh-successor', [this.jti, String(pinned.salt)], String(pinned.key))
-        .toString('base64url');
+      const successor = this.#successorOf({ salt: String(pinned.salt), key: String(pinned.key) });
+      const isOther = this.successor !== undefined && this.successor !== successor;
+      this.successor = successor;
       if (won) return this.emit('consumed');
-      const isInWindow = graceMs > 0 && clock.now() - Number(pinned.at) <= graceMs;
-      const next = isInWindow ? await this.adapter.row(this.successor) : undefined;
+      const isInWindow = graceMs > 0 && !isOther && clock.now() - Number(pinned.at) <= graceMs;
+      const next = isInWindow ? await this.adapter.row(successor) : undefined;
       if (!isInWindow || next?.marks.consumed !== undefined || next?.marks.used !== undefined) {
         await families.revoke(familyOf(this), 'token.refresh_reuse_detected');
         throw new errors.InvalidGrant('refresh token already used');
@@ -82,11 +115,43 @@ export function refreshToken(provider: Provider, { app, keyring, clock, families
       await families.replayed(familyOf(this));
     }
 
+    #successorOf({ salt, key }: Origin): string {
+      return keyring.mac(app.id, 'refresh-successor', [this.jti, salt], key).toString('base64url');
+    }
+
+    override async save(): Promise<string> {
+      this.origin ??= { salt: randomToken(), key: keyring.current };
+      const old = rotated();
+      const saved = super.save();
+      if (!(old instanceof RefreshToken) || old.#consumed === undefined) return saved;
+      old.#saved = saved;
+      saved.catch(() => undefined);
+      // The engine's `save` names the token before it writes it.
+      return this.jti;
+    }
+
     override generateTokenId(): string {
       // The token endpoint publishes the old token under this name before it saves the new one.
-      const old = Provider.ctx?.oidc?.entities.RotatedRefreshToken as { successor?: string } | undefined; // ours
-      const isSuccessor = old?.successor !== undefined && (this.rotations ?? 0) > 0;
-      return isSuccessor && old.successor !== undefined ? old.successor : super.generateTokenId();
+      const successor = rotated()?.successor;
+      return successor !== undefined && (this.rotations ?? 0) > 0 ? successor : super.generateTokenId();
+    }
+  };
+}
+
+/** The token that this request rotates. */
+interface Rotated {
+  readonly successor?: string;
+  settle(): Promise<void>;
+}
+
+const rotated = () => Provider.ctx?.oidc?.entities.RotatedRefreshToken as Rotated | undefined; // our own model
+
+/** Its save is the last write of a rotation: what the others came to is known behind it, before anything is answered. */
+export function accessToken(provider: Provider) {
+  return class AccessToken extends base<EngineToken>(provider.AccessToken) {
+    override async save(): Promise<string> {
+      const [value] = await Promise.all([super.save(), rotated()?.settle()]);
+      return value;
     }
   };
 }
