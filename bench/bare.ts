@@ -9,7 +9,7 @@ import process from 'node:process';
 import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { BareAdapter } from './bare-adapter.ts';
 import { answerParent, tell } from './meter.ts';
-import { API_CLIENT, CLIENT_ID, REDIRECT_URI, RESOURCE, RESOURCE_SCOPE } from './subjects.ts';
+import { API_CLIENT, CLIENT_ID, REDIRECT_URI, RESOURCE, RESOURCE_SCOPE, SERVICE_ID } from './subjects.ts';
 
 const issuer = process.env.BENCH_ISSUER ?? 'https://bare.example';
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -32,6 +32,14 @@ const configuration: Configuration = {
       grant_types: ['authorization_code'],
       response_types: ['code'],
     },
+    {
+      client_id: SERVICE_ID,
+      client_secret: process.env.BENCH_SERVICE_SECRET ?? 'nobody asks',
+      redirect_uris: [],
+      token_endpoint_auth_method: 'client_secret_post',
+      grant_types: ['client_credentials'],
+      response_types: [],
+    },
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'RS256', use: 'sig' }] },
   scopes: ['openid', 'offline_access', 'email'],
@@ -40,6 +48,7 @@ const configuration: Configuration = {
   pkce: { required: () => true },
   cookies: { keys: ['a-key-for-the-signatures-of-cookies'], long: { signed: true }, short: { signed: true } },
   features: {
+    clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },
@@ -71,6 +80,7 @@ const configuration: Configuration = {
   ttl: {
     AccessToken: 600,
     AuthorizationCode: 60,
+    ClientCredentials: 600,
     Grant: 7_776_000,
     IdToken: 3600,
     Interaction: 3600,

@@ -2,10 +2,10 @@
 import { Connection } from './connection.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { ServerProcess } from './server-process.ts';
-import { discover, introspect, refresh, signIn, type Target } from './sign-in.ts';
+import { discover, introspect, refresh, serviceToken, signIn, type Target } from './sign-in.ts';
 import { RESOURCE, RESOURCE_SCOPE } from './subjects.ts';
 
-export const OPERATIONS = ['sign-in', 'refresh', 'introspection', 'discovery'] as const;
+export const OPERATIONS = ['sign-in', 'refresh', 'client-credentials', 'introspection', 'discovery'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 
 export interface Round {
@@ -73,6 +73,7 @@ export class Load {
   async #run(operation: OperationName, connection: Connection, person: number): Promise<void> {
     if (operation === 'sign-in') await signIn(this.target, connection, this.#mailbox);
     else if (operation === 'discovery') await discover(this.target, connection);
+    else if (operation === 'client-credentials') await serviceToken(this.target, connection);
     else if (operation === 'introspection')
       await introspect(this.target, connection, this.#accessTokens[person] ?? '');
     else

@@ -1,6 +1,6 @@
 /**
- * Postern against the bare engine: full sign-ins, refreshes, introspections and discovery per second, CPU per operation, start-up and
- * memory. `npm run bench [-- --quick] [-- --people 16]`; a profile of one subject: `npm run bench -- --profile postern`.
+ * Postern against the bare engine: full sign-ins, refreshes, tokens for services, introspections and discovery per second,
+ * CPU per operation, start-up and memory. `npm run bench [-- --quick] [-- --people 16]`; a profile of one subject: `npm run bench -- --profile postern`.
  * Options of Node for the measured servers go into BENCH_NODE_OPTIONS.
  *
  * Rounds alternate between the subjects, so that whatever else the machine does hits all of them; medians are told. The
@@ -33,8 +33,8 @@ const { values: options } = parseArgs({
 const PEOPLE = Number(options.people);
 const ROUNDS = options.quick ? 3 : 7;
 const COUNTS: Readonly<Record<OperationName, number>> = options.quick
-  ? { 'sign-in': 400, refresh: 1000, introspection: 2000, discovery: 4000 }
-  : { 'sign-in': 1500, refresh: 4000, introspection: 8000, discovery: 15000 };
+  ? { 'sign-in': 400, refresh: 1000, 'client-credentials': 2000, introspection: 2000, discovery: 4000 }
+  : { 'sign-in': 1500, refresh: 4000, 'client-credentials': 6000, introspection: 8000, discovery: 15000 };
 const START_UPS = options.quick ? 2 : 5;
 const FIRST_PORT = 34_500;
 
@@ -54,7 +54,7 @@ async function measureLoad(loads: readonly Load[]): Promise<Pick<Results, 'round
   const rounds = new Map<SubjectName, Record<OperationName, Round[]>>(
     loads.map(({ target }) => [
       target.name,
-      { 'sign-in': [], refresh: [], introspection: [], discovery: [] },
+      { 'sign-in': [], refresh: [], 'client-credentials': [], introspection: [], discovery: [] },
     ]),
   );
   for (let round = 0; round <= ROUNDS; round += 1) {

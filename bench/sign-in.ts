@@ -3,7 +3,15 @@ import { createPublicKey, hash, randomBytes, verify } from 'node:crypto';
 import type { Connection } from './connection.ts';
 import type { Mailbox } from './mailbox.ts';
 import { found, locationOf, Person } from './person.ts';
-import { API_CLIENT, CLIENT_ID, REDIRECT_URI, RESOURCE, type SubjectName } from './subjects.ts';
+import {
+  API_CLIENT,
+  CLIENT_ID,
+  REDIRECT_URI,
+  RESOURCE,
+  SERVICE_ID,
+  SERVICE_SECRET,
+  type SubjectName,
+} from './subjects.ts';
 
 export interface Target {
   readonly name: SubjectName;
@@ -138,10 +146,21 @@ export async function introspect(
   }
 }
 
+/** One opaque token for a service, which proves who it is by its secret. */
+export async function serviceToken(target: Target, connection: Connection): Promise<void> {
+  const fields = {
+    grant_type: 'client_credentials',
+    client_id: SERVICE_ID,
+    client_secret: SERVICE_SECRET,
+  };
+  await tokenRequest(target, connection, fields, ['access_token']);
+}
+
 async function tokenRequest(
   { issuer }: Target,
   connection: Connection,
   fields: Readonly<Record<string, string>>,
+  expected: readonly string[] = ['access_token', 'refresh_token', 'id_token'],
 ): Promise<Readonly<Record<string, unknown>>> {
   const { pathname, host } = new URL(issuer);
   const head =
@@ -150,7 +169,7 @@ async function tokenRequest(
   const answer = await connection.request(head, new URLSearchParams(fields).toString());
   if (answer.status !== 200) throw new Error(`token endpoint: ${answer.status} ${answer.body}`);
   const tokens: Record<string, unknown> = JSON.parse(answer.body);
-  for (const name of ['access_token', 'refresh_token', 'id_token']) {
+  for (const name of expected) {
     if (typeof tokens[name] !== 'string') throw new Error(`no ${name} in the answer`);
   }
   return tokens;

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const CLIENT_ID = 'web';
+/** A service that asks for tokens in its own name. */
+export const SERVICE_ID = 'service';
+export const SERVICE_SECRET = randomBytes(32).toString('base64url');
 export const REDIRECT_URI = 'https://client.example/callback';
 
 /** The API that introspects, and its resource: tokens for it are opaque on both sides. */
@@ -33,7 +36,7 @@ export function subjects(directory: string, smtpUrl: string): readonly Subject[]
       name: 'bare',
       issuer: 'https://bare.example',
       entry: entry('./bare.ts'),
-      environment: { BENCH_ISSUER: 'https://bare.example' },
+      environment: { BENCH_ISSUER: 'https://bare.example', BENCH_SERVICE_SECRET: SERVICE_SECRET },
     },
     {
       name: 'postern',
@@ -67,11 +70,22 @@ export function environmentOf(directory: string, name: string, smtpUrl: string):
       introspection: [API_CLIENT.id],
     },
   };
+  const service = {
+    token_endpoint_auth_method: 'client_secret_post',
+    client_secret: SERVICE_SECRET,
+    grant_types: ['client_credentials'],
+  };
   // JSON is YAML.
   writeFileSync(
     config,
     JSON.stringify({
-      apps: { shop: { name: 'Shop', clients: { [CLIENT_ID]: client, [API_CLIENT.id]: api }, resources } },
+      apps: {
+        shop: {
+          name: 'Shop',
+          clients: { [CLIENT_ID]: client, [API_CLIENT.id]: api, [SERVICE_ID]: service },
+          resources,
+        },
+      },
     }),
   );
   return {

@@ -1,5 +1,5 @@
 /** The relying parties in `examples/`: how each is made ready and started. They learn nothing but their settings. */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type Command, freePort, Running, run } from './processes.ts';
 
@@ -9,6 +9,8 @@ interface Recipe {
   readonly prepare: readonly Step[];
   readonly start: Step;
   readonly isConfidential?: boolean;
+  /** Proves itself by a key, pushes its requests and binds its tokens. */
+  readonly hasKey?: boolean;
   /** Runs in the browser: drives it there, and calls the provider from its own origin. */
   readonly isBrowserApp?: boolean;
 }
@@ -19,6 +21,7 @@ const NPM_CI: Step = ['npm', 'ci', '--no-fund', '--no-audit', '--loglevel=error'
 const RECIPES = {
   spa: { prepare: [NPM_CI], start: [NODE, 'server.js'], isBrowserApp: true },
   node: { prepare: [NPM_CI], start: [NODE, 'server.js'] },
+  'node-keys': { prepare: [NPM_CI], start: [NODE, 'server.js'], hasKey: true },
   python: {
     prepare: [
       ['python3', '-m', 'venv', '.venv'],
@@ -44,6 +47,7 @@ export class Example {
   readonly #recipe: Recipe;
   readonly #port: number;
   readonly #secret: string | undefined;
+  readonly #key: { readonly own: object; readonly registered: object } | undefined;
   #process: Running | undefined;
 
   private constructor(name: ExampleName, port: number) {
@@ -51,6 +55,7 @@ export class Example {
     this.#recipe = RECIPES[name];
     this.#port = port;
     this.#secret = this.#recipe.isConfidential ? randomBytes(32).toString('base64url') : undefined;
+    this.#key = this.#recipe.hasKey ? newKey() : undefined;
   }
 
   static async withPort(name: ExampleName): Promise<Example> {
@@ -71,11 +76,23 @@ export class Example {
       redirect_uris: [`${this.home}callback`],
       post_logout_redirect_uris: [this.home],
       grant_types: ['authorization_code', 'refresh_token'],
-      ...(this.#secret === undefined
-        ? { token_endpoint_auth_method: 'none' }
-        : { token_endpoint_auth_method: 'client_secret_basic', client_secret: this.#secret }),
+      ...this.#proof,
       ...(this.isBrowserApp ? { allowed_origins: [new URL(this.home).origin] } : {}),
     };
+  }
+
+  get #proof(): object {
+    if (this.#key !== undefined) {
+      return {
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [this.#key.registered] },
+        require_pushed_authorization_requests: true,
+        dpop_bound_access_tokens: true,
+      };
+    }
+    return this.#secret === undefined
+      ? { token_endpoint_auth_method: 'none' }
+      : { token_endpoint_auth_method: 'client_secret_basic', client_secret: this.#secret };
   }
 
   async prepare(): Promise<void> {
@@ -90,6 +107,7 @@ export class Example {
         PORT: String(this.#port),
         REDIRECT_URI: `${this.home}callback`,
         ...(this.#secret === undefined ? {} : { CLIENT_SECRET: this.#secret }),
+        ...(this.#key === undefined ? {} : { PRIVATE_KEY: JSON.stringify(this.#key.own) }),
       }),
     );
     await this.#process.ready(this.home);
@@ -108,4 +126,13 @@ export class Example {
     const folder = fileURLToPath(new URL(`../../examples/${this.name}/`, import.meta.url));
     return { program, arguments: args, folder, environment };
   }
+}
+
+function newKey(): { own: object; registered: object } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const more = { kid: randomBytes(8).toString('hex'), alg: 'ES256', use: 'sig' };
+  return {
+    own: { ...privateKey.export({ format: 'jwk' }), ...more },
+    registered: { ...publicKey.export({ format: 'jwk' }), ...more },
+  };
 }
