@@ -6,8 +6,8 @@
 /* global db, print, require, sleep */
 const { readFileSync } = require('node:fs');
 
-/** First build of each release line without CVE-2025-14847 (unauthenticated heap read); older lines have none. */
-const SAFE_BUILDS = { '5.0': 32, '6.0': 27, '7.0': 28, '8.0': 17, 8.2: 3 };
+/** First build of each release line without CVE-2025-14847 (unauthenticated heap read); Postern knows no older line. */
+const SAFE_BUILDS = { '6.0': 27, '7.0': 28, '8.0': 17, 8.2: 3 };
 const AUTHENTICATION_FAILED = 18;
 const WAIT_MS = 60_000;
 const LOOK_EVERY_MS = 200;

@@ -10,6 +10,7 @@ import { assertKnownVersion, INDEXES, PROBE_ID, SCHEMA_VERSION } from './schema.
  * Series below the first have no safe build that Postern knows of.
  */
 const SAFE_BUILDS: Readonly<Record<string, number>> = { '6.0': 27, '7.0': 28, '8.0': 17, '8.2': 3 };
+const LAST_LEAKY = { major: 8, minor: 2 } as const;
 const OLDEST_MAJOR = 6;
 
 export async function checkServer(db: Db, name: string): Promise<readonly Finding[]> {
@@ -26,15 +27,18 @@ export async function checkServer(db: Db, name: string): Promise<readonly Findin
   return findings;
 }
 
-function versionFinding(version: string): Finding {
+export function versionFinding(version: string): Finding {
   const subject = 'server version';
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
   if (major < OLDEST_MAJOR) {
     return { level: 'fault', subject, detail: `${version} is too old: use MongoDB ${OLDEST_MAJOR} or newer` };
   }
   const safe = SAFE_BUILDS[`${major}.${minor}`];
-  if (safe !== undefined && patch < safe) {
-    const detail = `${version} lets strangers read memory of the server (CVE-2025-14847): update to ${major}.${minor}.${safe} or newer`;
+  // A series without a safe build (7.1, 8.1) was given up before the leak was found.
+  const isLater = major > LAST_LEAKY.major || (major === LAST_LEAKY.major && minor > LAST_LEAKY.minor);
+  if (!isLater && (safe === undefined || patch < safe)) {
+    const cure = safe === undefined ? 'another series' : `${major}.${minor}.${safe} or newer`;
+    const detail = `${version} lets strangers read memory of the server (CVE-2025-14847): update to ${cure}`;
     return { level: 'fault', subject, detail };
   }
   return { level: 'ok', subject, detail: version };
