@@ -25,6 +25,9 @@ export interface MongoServer {
 export interface OwnMongoServer extends MongoServer {
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Alive, holding its connections, and answering nothing until `resume`. */
+  pause(): void;
+  resume(): void;
 }
 
 /** There is nothing to test MongoDB with, and the message says what to do. */
@@ -206,6 +209,14 @@ class LocalMongo implements OwnMongoServer {
     child.ref();
     child.kill('SIGKILL');
     await ended;
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {
