@@ -264,6 +264,8 @@ describe('deploy/secrets.sh', () => {
     expect(first['postern/store-url']).to.include(
       `postern:${first['mongo/postern-password']}@mongo:27017/postern?`,
     );
+    const { faults } = readMachine({ STORE_URL: first['postern/store-url'] ?? '' });
+    expect(faults, 'Postern can use the URL').to.deep.equal([]);
     expect(run()).to.equal('');
     expect(made()).to.deep.equal(first);
   });
