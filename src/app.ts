@@ -40,8 +40,7 @@ import type { Metrics } from './metrics/metrics.ts';
 import { Consents } from './oidc/consent.ts';
 import { type EndedLogin, Endings } from './oidc/endings.ts';
 import { Epoch } from './oidc/epoch.ts';
-import { type EngineEvent, Families } from './oidc/families.ts';
-import { auditEntryOf } from './oidc/family-events.ts';
+import { Families } from './oidc/families.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
 import { createGuardedFetch } from './outbound/guarded-fetch.ts';
@@ -155,14 +154,11 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     keyring,
     clock,
     epoch: new Epoch(store, clock),
-    record: audit.record,
+    audit,
     tellClients: (app: App, logins: readonly EndedLogin[]) =>
       enqueueLogouts(jobs, app.id, toldClients(app, logins)),
   };
-  const onEvent = async (app: App, event: EngineEvent): Promise<void> => {
-    await audit.record(app.id, auditEntryOf(event));
-  };
-  const familiesOf = (app: App) => new Families(app, { ...endings, emit: (event) => onEvent(app, event) });
+  const familiesOf = (app: App) => new Families(app, endings);
   const users = new UserAdmin({
     store,
     clock,
@@ -176,7 +172,6 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     log,
     findUser: (app, id) => accounts.findById(app.id, id),
     fetch,
-    onEvent,
     askingBrowser: (ctx, app) => browsers.find(app.id, readCookie(ctx, app, 'ask')),
     onTokens: (app, grant, error) =>
       error === undefined ? metrics?.tokens(app, grant) : metrics?.tokensRefused(app, grant, error),

@@ -85,7 +85,7 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
   },
   'token.issued': { text: 'Tokens were given for an authorization code.', details: GRANT },
   'token.refreshed': {
-    text: 'A refresh token was used; once for each, however often its reply was lost.',
+    text: 'Tokens were given for a refresh token; a reply that was lost and asked for again counts twice.',
     details: GRANT,
   },
   'token.service_issued': {

@@ -37,7 +37,7 @@ export interface AuditDetails {
   sign_out: { readonly by: 'user' | 'operator' };
   /** Tokens were given for an authorization code. */
   'token.issued': { readonly grant?: string | undefined };
-  /** Once per refresh token that was used, however often its reply was lost. */
+  /** Tokens were given for a refresh token. */
   'token.refreshed': { readonly grant?: string | undefined };
   /** The configuration of a client is another one than at the last start. */
   'client.added': { readonly settings: readonly string[] };

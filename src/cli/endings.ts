@@ -9,7 +9,6 @@ import { Consents } from '../oidc/consent.ts';
 import { Endings } from '../oidc/endings.ts';
 import { Epoch } from '../oidc/epoch.ts';
 import { Families } from '../oidc/families.ts';
-import { auditEntryOf } from '../oidc/family-events.ts';
 import type { Deployment } from './deployment.ts';
 
 export const familiesOf = (app: App, { store, clock, audit }: Deployment): Families =>
@@ -17,9 +16,7 @@ export const familiesOf = (app: App, { store, clock, audit }: Deployment): Famil
     store,
     clock,
     epoch: new Epoch(store, clock),
-    emit: async (event) => {
-      await audit.record(app.id, auditEntryOf(event));
-    },
+    audit,
   });
 
 export const consentsOf = ({ store, clock }: Deployment): Consents => new Consents(store, clock);
@@ -33,7 +30,7 @@ export function endingsOf(app: App, deployment: Deployment): Endings {
       clock,
       keyring,
       epoch: new Epoch(store, clock),
-      record: audit.record,
+      audit,
       tellClients: async (told, logins) => {
         const jobs = createJobs({ store, clock, log: silentLog });
         await enqueueLogouts(jobs, told.id, toldClients(told, logins));

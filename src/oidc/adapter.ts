@@ -107,7 +107,7 @@ export class Adapter {
 
   async destroy(id: string): Promise<void> {
     if (!ENTOMBED.has(this.#model)) {
-      await this.#deps.store.artifacts.remove(this.#app.id, this.#model, this.#key(id));
+      await this.#deps.store.artifacts.remove(this.#app.id, this.#model, this.keyOf(id));
       return;
     }
     const { won } = await this.entomb(id, { reason: 'destroyed' });
@@ -143,7 +143,7 @@ export class Adapter {
     return this.#deps.store.artifacts.mark(
       this.#app.id,
       this.#model,
-      this.#key(id),
+      this.keyOf(id),
       name,
       value,
       this.#deps.clock.now(),
@@ -157,12 +157,12 @@ export class Adapter {
 
   /** True for exactly one caller over all processes: nothing with this id was there, and now it is until then. */
   claim(id: string, expiresAt: number): Promise<boolean> {
-    const draft = { id: this.#key(id), data: {}, expiresAt };
+    const draft = { id: this.keyOf(id), data: {}, expiresAt };
     return this.#deps.store.artifacts.insert(this.#app.id, this.#model, draft, this.#deps.clock.now());
   }
 
   row(id: string): Promise<Artifact | undefined> {
-    return this.#deps.store.artifacts.find(this.#app.id, this.#model, this.#key(id), this.#deps.clock.now());
+    return this.#deps.store.artifacts.find(this.#app.id, this.#model, this.keyOf(id), this.#deps.clock.now());
   }
 
   /** Tombstones too. */
@@ -176,13 +176,14 @@ export class Adapter {
     return this.#model === 'PushedAuthorizationRequest' ? PUSHED_REQUEST_KEPT_S : 0;
   }
 
-  #key(id: string): string {
+  /** Under which id the row stands. */
+  keyOf(id: string): string {
     return PLAIN_ID.has(this.#model) ? id : hashOf(this.#app.id, this.#model, id);
   }
 
   #draft(id: string, payload: AdapterPayload, expiresIn?: number): ArtifactDraft {
     const { jti: _, ...rest } = payload;
-    const key = this.#key(id);
+    const key = this.keyOf(id);
     return {
       id: key,
       data: SEALED.has(this.#model) ? this.#seal(key, id, rest) : (rest as JsonObject), // payloads are JSON by contract

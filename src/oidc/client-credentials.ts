@@ -3,8 +3,8 @@
  * Connect, without a refresh token, and known to the audit log. `sub` of a JWT is the client itself (RFC 9068 §2.2).
  */
 import { errors, Provider } from 'oidc-provider';
+import type { AuditEntry } from '../audit/events.ts';
 import { base, type EngineModel } from './engine-models.ts';
-import type { EngineEvent } from './families.ts';
 import { OIDC_SCOPES } from './resources.ts';
 
 interface EngineClientCredentials extends EngineModel {
@@ -16,10 +16,10 @@ interface EngineClientCredentials extends EngineModel {
 }
 
 interface ClientCredentialsDeps {
-  emit(event: EngineEvent): Promise<void>;
+  record(entry: AuditEntry): Promise<unknown>;
 }
 
-export function clientCredentials(provider: Provider, { emit }: ClientCredentialsDeps) {
+export function clientCredentials(provider: Provider, { record }: ClientCredentialsDeps) {
   return class ClientCredentials extends base<EngineClientCredentials>(provider.ClientCredentials) {
     override async save(): Promise<string> {
       // The engine drops what the resource does not offer, and without a resource gives whatever was asked.
@@ -34,7 +34,7 @@ export function clientCredentials(provider: Provider, { emit }: ClientCredential
       const { clientId, aud, scope } = this;
       const [value] = await Promise.all([
         super.save(),
-        emit({
+        record({
           type: 'token.service_issued',
           clientId,
           resource: [aud].flat().join(' ') || undefined,

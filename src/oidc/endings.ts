@@ -5,9 +5,10 @@
  * Order: grants first, then the word to the clients, then the session. Each step may be repeated after a crash.
  */
 import type { App } from '../apps/apps.ts';
-import type { AuditEntry } from '../audit/events.ts';
+import type { Audit } from '../audit/audit.ts';
+import { eventIdOf } from '../core/event-id.ts';
 import { hashOf } from '../core/hash.ts';
-import { type AppId, asUserId } from '../core/ids.ts';
+import { asUserId } from '../core/ids.ts';
 import { type Artifact, TOMBSTONE } from '../store/port.ts';
 import { Adapter, type AdapterDeps } from './adapter.ts';
 import type { Families, RevocationReason } from './families.ts';
@@ -28,7 +29,7 @@ export interface SessionFacts {
 }
 
 export interface EndingsDeps extends Omit<AdapterDeps, 'onInteractionEnded'> {
-  readonly record: (app: AppId, entry: AuditEntry) => Promise<unknown>;
+  readonly audit: Pick<Audit, 'record' | 'promise' | 'keep'>;
   /** Takes over for good what clients have to be told (OpenID Back-Channel Logout §2.4). */
   tellClients(app: App, logins: readonly EndedLogin[]): Promise<void>;
 }
@@ -56,13 +57,12 @@ export class Endings {
   }
 
   /** What has to be done before a session goes. */
-  async beforeSession({ uid, userId, authorizations }: SessionFacts, by: 'user' | 'operator'): Promise<void> {
+  async beforeSession({ uid, userId, authorizations }: SessionFacts): Promise<void> {
     await this.familiesOfSession(uid);
     const logins = Object.entries(authorizations).flatMap(([clientId, { sid }]) =>
       sid === undefined ? [] : [{ id: hashOf('logout', uid, clientId, sid), clientId, userId, sid }],
     );
     await this.#deps.tellClients(this.#app, logins);
-    await this.#deps.record(this.#app.id, { type: 'sign_out', userId: asUserId(userId), by });
   }
 
   /** Ends what was given in one session, as far as the app's sign-out reaches. */
@@ -76,11 +76,26 @@ export class Endings {
     );
   }
 
+  /** The session itself: its tombstone names the event that tells of it, which was promised before (AD-10). */
+  async session(
+    jti: string,
+    { uid, userId }: Pick<SessionFacts, 'uid' | 'userId'>,
+    by: 'user' | 'operator',
+  ): Promise<void> {
+    const { audit, clock } = this.#deps;
+    const at = clock.now();
+    const id = eventIdOf(at, uid, 'sign_out');
+    const entry = { type: 'sign_out', by, userId: asUserId(userId), at, id } as const;
+    await audit.promise(this.#app.id, entry, { tombstoneOf: 'Session', id: this.#sessions.keyOf(jti) });
+    const { won } = await this.#sessions.entomb(jti, { reason: 'ended', event: id });
+    if (won) await audit.keep(this.#app.id, entry);
+  }
+
   async #session(row: Artifact, userId: string): Promise<void> {
     const { uid, authorizations, jti } = this.#sessions.open(row);
     const known = (authorizations ?? {}) as SessionFacts['authorizations']; // as the Session model wrote it
-    await this.beforeSession({ uid: String(uid), userId, authorizations: known }, 'operator');
-    await this.#sessions.entomb(String(jti), { reason: 'ended' });
+    await this.beforeSession({ uid: String(uid), userId, authorizations: known });
+    await this.session(String(jti), { uid: String(uid), userId }, 'operator');
   }
 }
 

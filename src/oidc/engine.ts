@@ -16,7 +16,7 @@ import { Adapter } from './adapter.ts';
 import { configuration, hostOf } from './configuration.ts';
 import { Consents } from './consent.ts';
 import { Endings, type EndingsDeps } from './endings.ts';
-import { type EngineEvent, Families } from './families.ts';
+import { Families } from './families.ts';
 import type { KeyView } from './keys.ts';
 import { installModels } from './models.ts';
 import type { EngineContext, EnginePages } from './pages.ts';
@@ -33,7 +33,6 @@ export interface EngineDeps extends EndingsDeps {
   readonly pages: EnginePages;
   /** For key sets that clients publish. */
   readonly fetch: GuardedFetch;
-  onEvent(app: App, event: EngineEvent): Promise<void>;
   /** A grant was asked for at the token endpoint, and refused when there is an error code. For counting only. */
   onTokens(app: App, grant: unknown, error?: string): void;
   findUser(app: App, id: string): Promise<EngineUser | undefined>;
@@ -127,15 +126,15 @@ export class Engine {
     const consents = new Consents(deps.store, deps.clock);
     const onInteractionEnded = (uid: string) => deps.onInteractionEnded(app, uid);
     const adapter = (model: string) => new Adapter(model, app, { ...deps, onInteractionEnded });
-    const emit = (event: EngineEvent) => deps.onEvent(app, event);
-    const families = new Families(app, { ...deps, emit });
+    const families = new Families(app, deps);
+    const record = (entry: AuditEntry) => deps.audit.record(app.id, entry);
     const settings = configuration(app, { ...deps, keys, consents, adapter, families });
     const provider = new Provider(app.issuer, settings);
     provider.silent = true; // Koa would print faults with their messages; `logFaults` tells them
     provider.proxy = true; // the only forwarded header that reaches it is the one `handle` writes
     const endings = new Endings(app, deps, families);
     const askingBrowser = (ctx: EngineContext) => deps.askingBrowser(ctx, app);
-    installModels(provider, { ...deps, app, families, emit, endings, consents, askingBrowser });
+    installModels(provider, { ...deps, app, families, record, endings, consents, askingBrowser });
     pinUrls(provider);
     provider.use(async (ctx, next) => {
       try {

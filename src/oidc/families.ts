@@ -6,9 +6,12 @@
  * Works on the rows alone, so that a command can end a family while servers run.
  */
 import type { App } from '../apps/apps.ts';
+import type { Audit } from '../audit/audit.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
+import { randomToken } from '../core/random.ts';
 import { type Artifact, type Store, TOMBSTONE } from '../store/port.ts';
 import type { Epoch } from './epoch.ts';
+import { type FamilyEvent, familyEvent } from './family-events.ts';
 
 export interface Family {
   readonly grantId: string;
@@ -26,16 +29,6 @@ export type RevocationReason =
   | 'consent_withdrawn'
   | 'user_disabled'
   | 'user_removed';
-
-/** What the engine tells the audit log; never a token. */
-export type EngineEvent =
-  | (Family & { readonly type: RevocationReason | 'token.refresh_replayed' })
-  | {
-      readonly type: 'token.service_issued';
-      readonly clientId: string;
-      readonly resource: string | undefined;
-      readonly scopes: readonly string[];
-    };
 
 /** One login of a user at a client, as people and operators may see it: nothing here signs anybody in. */
 export interface FamilyView extends Family {
@@ -75,7 +68,7 @@ export interface FamiliesDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly epoch: Epoch;
-  readonly emit: (event: EngineEvent) => Promise<void>;
+  readonly audit: Pick<Audit, 'record' | 'promise' | 'keep'>;
 }
 
 /** Rows that hang on a Grant. */
@@ -93,12 +86,15 @@ export class Families {
 
   /** Ends one family; false when it had ended before. The event is raised by the one caller that ended it. */
   async revoke(family: Family, reason: RevocationReason): Promise<boolean> {
-    const { store, clock, emit } = this.#deps;
+    const { store, clock, audit } = this.#deps;
     const { grantId, clientId, userId } = family;
     const now = clock.now();
-    const why = { reason, clientId, userId, at: now };
+    const entry = familyEvent(reason, family, now, grantId);
+    // Nobody looks at a tombstone again: without the promise a crash right after it would lose the event (AD-10).
+    await audit.promise(this.#app, entry, { tombstoneOf: 'Grant', id: grantId });
+    const why = { reason, clientId, userId, at: now, event: entry.id };
     const { won } = await store.artifacts.mark(this.#app, 'Grant', grantId, TOMBSTONE, why, now);
-    if (won) await emit({ ...family, type: reason });
+    if (won) await audit.keep(this.#app, entry);
     await Promise.all(MEMBERS.map((model) => store.artifacts.removeBy(this.#app, model, 'grantId', grantId)));
     return won;
   }
@@ -118,9 +114,18 @@ export class Families {
     return ended;
   }
 
-  /** The same successor was given out again within the grace window. */
-  async replayed(family: Family): Promise<void> {
-    await this.#deps.emit({ ...family, type: 'token.refresh_replayed' });
+  /** The same successor was given out again within the grace window. Told once per token, however often it is asked. */
+  async replayed(family: Family, { jti, spentAt }: { readonly jti: string; readonly spentAt: number }) {
+    await this.#tell('token.refresh_replayed', family, spentAt, jti);
+  }
+
+  /** Tokens are given: told with every answer that carries some. */
+  async given(type: 'token.issued' | 'token.refreshed', family: Family): Promise<void> {
+    await this.#tell(type, family, this.#deps.clock.now(), randomToken());
+  }
+
+  async #tell(type: FamilyEvent, family: Family, at: number, act: string): Promise<void> {
+    await this.#deps.audit.record(this.#app, familyEvent(type, family, at, act));
   }
 
   /** One family that is not over; undefined when it is, or never was. */

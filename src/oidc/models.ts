@@ -13,6 +13,7 @@
 import { decodeProtectedHeader } from 'jose';
 import { errors, Provider } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
+import type { AuditEntry } from '../audit/events.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { installClientRules } from './client-authentication.ts';
@@ -20,7 +21,7 @@ import { clientCredentials } from './client-credentials.ts';
 import type { Consents } from './consent.ts';
 import type { Endings } from './endings.ts';
 import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
-import type { EngineEvent, Families } from './families.ts';
+import type { Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
 import { pushedAuthorizationRequest } from './pushed-requests.ts';
 import { accessToken, refreshToken } from './refresh-token.ts';
@@ -44,7 +45,7 @@ export interface ModelDeps {
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly families: Families;
-  emit(event: EngineEvent): Promise<void>;
+  record(entry: AuditEntry): Promise<unknown>;
   readonly endings: Endings;
   readonly consents: Consents;
   /** Id of the browser of this request, by its host-only asking cookie. */
@@ -54,8 +55,8 @@ export interface ModelDeps {
 /** Replaces these models on this provider. The getters of the prototype are shadowed by own properties. */
 export function installModels(provider: Provider, deps: ModelDeps): void {
   const models = {
+    AccessToken: accessToken(provider, deps),
     RefreshToken: refreshToken(provider, deps),
-    AccessToken: accessToken(provider),
     AuthorizationCode: authorizationCode(provider, deps),
     Session: sessionModel(provider, deps),
     Interaction: interaction(provider, deps),

@@ -41,6 +41,8 @@ export function refreshToken(provider: Provider, { app, keyring, clock, families
   return class RefreshToken extends base<EngineToken>(provider.RefreshToken) {
     declare origin?: Origin;
     successor?: string;
+    /** When it was spent first, ms. */
+    spentAt?: number;
     isSpent = false;
     /** Writes of this rotation that nobody waited for yet. */
     #consumed: Promise<MarkResult> | undefined;
@@ -105,6 +107,7 @@ export function refreshToken(provider: Provider, { app, keyring, clock, families
       const successor = this.#successorOf({ salt: String(pinned.salt), key: String(pinned.key) });
       const isOther = this.successor !== undefined && this.successor !== successor;
       this.successor = successor;
+      this.spentAt = Number(pinned.at);
       if (won) return this.emit('consumed');
       const isInWindow = graceMs > 0 && !isOther && clock.now() - Number(pinned.at) <= graceMs;
       const next = isInWindow ? await this.adapter.row(successor) : undefined;
@@ -112,7 +115,7 @@ export function refreshToken(provider: Provider, { app, keyring, clock, families
         await families.revoke(familyOf(this), 'token.refresh_reuse_detected');
         throw new errors.InvalidGrant('refresh token already used');
       }
-      await families.replayed(familyOf(this));
+      await families.replayed(familyOf(this), { jti: this.jti, spentAt: this.spentAt });
     }
 
     #successorOf({ salt, key }: Origin): string {
@@ -146,12 +149,26 @@ interface Rotated {
 
 const rotated = () => Provider.ctx?.oidc?.entities.RotatedRefreshToken as Rotated | undefined; // our own model
 
-/** Its save is the last write of a rotation: what the others came to is known behind it, before anything is answered. */
-export function accessToken(provider: Provider) {
+/**
+ * Its save is the last write of a rotation: what the others came to is known behind it, before anything is answered. What the
+ * audit log is told is written in the same commit, so that nobody waits for it; under strict single use it waits for the
+ * rotation, because the loser of a race is refused there.
+ */
+export function accessToken(provider: Provider, { app, families }: RefreshTokenDeps) {
+  const isStrict = app.settings.lifetimes.refresh_token_grace === 0;
   return class AccessToken extends base<EngineToken>(provider.AccessToken) {
     override async save(): Promise<string> {
-      const [value] = await Promise.all([super.save(), rotated()?.settle()]);
+      const settled = rotated()?.settle();
+      const told = isStrict && settled ? settled.then(() => this.#tell()) : this.#tell();
+      const [value] = await Promise.all([super.save(), settled, told]);
       return value;
+    }
+
+    #tell(): Promise<void> | undefined {
+      const family = familyOf(this);
+      if (isGrantRequest(provider, 'authorization_code')) return families.given('token.issued', family);
+      if (isGrantRequest(provider, 'refresh_token')) return families.given('token.refreshed', family);
+      return undefined;
     }
   };
 }

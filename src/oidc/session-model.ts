@@ -15,6 +15,7 @@ interface Login {
 /** Members that the engine's type declarations leave out. */
 interface EngineSession {
   readonly uid: string;
+  readonly jti: string;
   readonly accountId?: string;
   readonly loginTs?: number;
   readonly authorizations?: Readonly<Record<string, { readonly sid?: string }>>;
@@ -46,7 +47,8 @@ export function sessionModel(provider: Provider, { app, clock, endings }: Sessio
       const { uid, accountId: userId, authorizations = {} } = this;
       // First what hangs on it: a crash in between leaves a session that can still be ended, never a family or a client
       // that nobody can find.
-      if (userId !== undefined) await endings.beforeSession({ uid, userId, authorizations }, 'user');
+      if (userId !== undefined) await endings.beforeSession({ uid, userId, authorizations });
+      if (userId !== undefined) await endings.session(this.jti, { uid, userId }, 'user');
       await super.destroy();
       // An authorization under way may have stored its Grant in between; what comes later meets the session's tombstone.
       if (userId !== undefined) await endings.familiesOfSession(uid);

@@ -35,6 +35,21 @@ export class Inspection {
     return codes.flat().length;
   }
 
+  /** Grants of a user that were ended. */
+  tombstones(userId: string, slug = 'shop'): Promise<number> {
+    return this.#ended('Grant', userId, slug);
+  }
+
+  endedSessions(userId: string, slug = 'shop'): Promise<number> {
+    return this.#ended('Session', userId, slug);
+  }
+
+  async #ended(model: string, userId: string, slug: string): Promise<number> {
+    const now = this.#harness.clock.now();
+    const found = await this.#store.artifacts.findBy(this.#app(slug), model, 'accountId', userId, now);
+    return found.filter(({ marks }) => marks[TOMBSTONE] !== undefined).length;
+  }
+
   users(slug = 'shop'): Promise<readonly StoredRecord<UserRow>[]> {
     return this.#records<UserRow>('user', slug);
   }

@@ -5,9 +5,9 @@ import { MINUTE, SECOND } from '../../../src/core/clock.ts';
 import { passTime, restoreTime } from '../../support/engine-time.ts';
 import { callbackOf, type Harness, mailParts, signInByCode, startPostern } from '../../support/harness.ts';
 import { Inspection } from '../../support/inspection.ts';
-import { auditOf, newAddress } from '../../support/logins.ts';
+import { auditOf, loginWithTokens, newAddress, refreshWith, type TokenLogin } from '../../support/logins.ts';
 import { MortalStore } from '../../support/mortal-store.ts';
-import { Browser } from '../../support/relying-party.ts';
+import { Browser, formWith } from '../../support/relying-party.ts';
 import { startTwin, type Twin } from '../../support/twin.ts';
 
 /** More than any flow here writes. */
@@ -39,8 +39,9 @@ describe('audit log, killed between two writes', () => {
     for (const ms of [11 * SECOND, 11 * MINUTE]) {
       passTime(harness, ms);
       await twin.harness.server.tick();
-      // Its worker may be half way through a mail that the other one left.
-      await twin.harness.server.jobs.runDue();
+      // A worker may be half way through a mail that the other one left.
+      for (const { server } of [harness, twin.harness]) await server.jobs.runDue();
+      await twin.harness.server.tick();
     }
   }
 
@@ -114,25 +115,73 @@ describe('audit log, killed between two writes', () => {
     expect(killed).to.be.at.least(15);
   }).timeout(60_000);
 
-  it('AD-10 a first sign-in that was killed and is done again tells of one new user', async () => {
-    const addresses: string[] = [];
+  const ofUser = async (userId: string) =>
+    (await auditOf(twin.harness)).filter((event) => event.userId === userId);
+
+  it('AD-10 a refresh: told once if its tokens were given', async () => {
     await killedEverywhere(
-      async () => ({ address: newAddress(), browser: new Browser({ now: harness.clock.now }) }),
-      async ({ address, browser }) => {
-        addresses.push(address);
-        await signIn(browser, address);
+      () => loginWithTokens(harness),
+      async ({ rp, tokens }) => {
+        const { status } = await refreshWith(rp, tokens.refresh_token);
+        expect(status).to.equal(200);
       },
-      async ({ address, browser }, isWhole) => {
-        if (!isWhole) await signIn(browser, address);
+      async ({ tokens }, isWhole) => {
+        const before = await ofUser(String(tokens.claims?.sub));
+        expect(countOf(before, 'token.issued')).to.equal(1);
+        expect(countOf(before, 'token.refreshed'))
+          .to.be.at.least(isWhole ? 1 : 0)
+          .and.at.most(1);
       },
     );
-    await recover();
-    const all = await auditOf(twin.harness);
-    for (const address of addresses) {
-      const user = await inspection.userOf(address);
-      const events = all.filter(({ userId }) => userId === user?.id);
-      expect(countOf(events, 'user.created'), address).to.equal(1);
-      expect(countOf(events, 'sign_in.succeeded'), address).to.be.oneOf([1, 2]);
-    }
   }).timeout(60_000);
+
+  it('AD-10 reuse of a refresh token: the family is dead if and only if one event says so', async () => {
+    const killed = await killedEverywhere(
+      async () => {
+        const login = await loginWithTokens(harness);
+        await refreshWith(login.rp, login.tokens.refresh_token);
+        passTime(harness, MINUTE);
+        return login;
+      },
+      async ({ rp, tokens }) => {
+        await refreshWith(rp, tokens.refresh_token);
+      },
+      async ({ tokens }) => {
+        const events = await ofUser(String(tokens.claims?.sub));
+        const grants = await inspection.tombstones(String(tokens.claims?.sub));
+        expect(countOf(events, 'token.refresh_reuse_detected')).to.equal(grants);
+      },
+    );
+    expect(killed).to.be.at.least(3);
+  }).timeout(60_000);
+
+  for (const [name, act] of [
+    ['revocation', (login: TokenLogin) => login.rp.revoke(login.tokens.refresh_token)],
+    [
+      'sign-out',
+      async ({ browser, rp, tokens }: TokenLogin) => {
+        const url = await rp.logoutUrl({ id_token_hint: tokens.id_token ?? '' });
+        return browser.submit(formWith(await browser.visit(url), 'xsrf'));
+      },
+    ],
+  ] as const) {
+    it(`AD-10 ${name}: the family is dead if and only if one event says so`, async () => {
+      const killed = await killedEverywhere(
+        () => loginWithTokens(harness),
+        async (login) => {
+          await act(login);
+        },
+        async ({ tokens }, isWhole) => {
+          const events = await ofUser(String(tokens.claims?.sub));
+          const grants = await inspection.tombstones(String(tokens.claims?.sub));
+          expect(countOf(events, 'grant.revoked')).to.equal(grants);
+          if (isWhole) expect(grants).to.equal(1);
+          const ended = await inspection.endedSessions(String(tokens.claims?.sub));
+          expect(countOf(events, 'sign_out')).to.equal(ended);
+          if (isWhole) expect(ended).to.equal(name === 'sign-out' ? 1 : 0);
+        },
+      );
+      expect(killed).to.be.at.least(3);
+    }).timeout(60_000);
+  }
 });
