@@ -81,13 +81,25 @@ interface Read {
   readonly values: Readonly<Record<string, string>>;
 }
 
+/** `--after -x` as `--after=-x`: ids may begin with a dash, and would be taken for an option. */
+function joined(args: readonly string[], options: readonly string[]): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < args.length; at += 1) {
+    const [arg = '', next] = [args[at], args[at + 1]];
+    const takesNext = next !== undefined && options.some((name) => arg === `--${name}`);
+    out.push(takesNext ? `${arg}=${next}` : arg);
+    if (takesNext) at += 1;
+  }
+  return out;
+}
+
 /** A sentence for the person when the arguments do not fit the command. */
 function readArgs(command: Command, args: readonly string[]): Read | string {
   const flags = Object.keys(command.flags ?? {}).map((name) => [name, { type: 'boolean' }] as const);
   const options = Object.keys(command.options ?? {}).map((name) => [name, { type: 'string' }] as const);
   try {
     const { values, positionals } = parseArgs({
-      args: [...args],
+      args: joined(args, Object.keys(command.options ?? {})),
       options: Object.fromEntries<{ type: 'boolean' | 'string' }>([...flags, ...options]),
       allowPositionals: true,
       strict: true,
