@@ -5,7 +5,7 @@
  *   examples/run-all [name…]     all of them, or those that are named
  */
 
-import { checksOf } from '../test/conformance/example-checks.ts';
+import { checksOf, FOR_CHECKS } from '../test/conformance/example-checks.ts';
 import { EXAMPLES, Example, type ExampleName } from '../test/conformance/example-clients.ts';
 import { Postern } from '../test/conformance/postern.ts';
 import { closeBrowser } from '../test/support/chromium.ts';
@@ -64,7 +64,7 @@ const registrations = Object.fromEntries(examples.map(({ name, registration }) =
 const started = await attempt(
   'Postern starts',
   async () => {
-    postern = await Postern.start(registrations);
+    postern = await Postern.start({ ...FOR_CHECKS, clients: { ...FOR_CHECKS.clients, ...registrations } });
   },
   () => '',
 );

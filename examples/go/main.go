@@ -1,4 +1,5 @@
-// A web site that signs people in with go-oidc and x/oauth2. Tokens stay on this server.
+// A web site that signs people in with go-oidc and x/oauth2. Tokens stay on this server. Beside it an API that takes JWT
+// access tokens (api.go).
 package main
 
 import (
@@ -86,6 +87,7 @@ func main() {
 	http.HandleFunc("GET /callback", s.callback)
 	http.HandleFunc("POST /refresh", s.refresh)
 	http.HandleFunc("POST /logout", s.logout)
+	http.HandleFunc("GET /api", (&api{provider: provider, audience: setting("AUDIENCE", "https://api.shop.example")}).answer)
 	log.Println("Open", s.home)
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+port, nil))
 }

@@ -1,16 +1,23 @@
-"""A web site that signs people in with Authlib and Flask, as a confidential client. Tokens stay on this server."""
+"""A web site that signs people in with Authlib and Flask, as a confidential client. Tokens stay on this server.
+
+Beside it an API that takes JWT access tokens (RFC 9068), checked with PyJWT. Site and API share no more than the issuer.
+"""
 
 import os
 import secrets
+from functools import cache
 from urllib.parse import urlencode, urljoin
 
+import jwt
 from authlib.integrations.flask_client import OAuth, OAuthError
-from flask import Flask, redirect, render_template_string, request, session
+from flask import Flask, jsonify, redirect, render_template_string, request, session
 
 ISSUER = os.environ.get("ISSUER", "http://localhost:3000/shop")
 PORT = int(os.environ.get("PORT", "4003"))
 REDIRECT_URI = os.environ.get("REDIRECT_URI", f"http://localhost:{PORT}/callback")
 HOME = urljoin(REDIRECT_URI, "/")
+# The identifier under which the provider knows this API: the key in `resources`.
+AUDIENCE = os.environ.get("AUDIENCE", "https://api.shop.example")
 
 app = Flask(__name__)
 app.secret_key = secrets.token_bytes(32)
@@ -91,6 +98,37 @@ def logout():
         return redirect(HOME, 303)
     query = urlencode({"id_token_hint": login["tokens"]["id_token"], "post_logout_redirect_uri": HOME})
     return redirect(f"{postern.load_server_metadata()['end_session_endpoint']}?{query}", 303)
+
+
+def claims_of(token: str) -> dict:
+    """Signature, issuer, audience, times and type: without any of them a token for somebody else would do."""
+    # An ID token is signed by the same keys; only its type tells them apart for sure (RFC 9068 section 4).
+    if jwt.get_unverified_header(token).get("typ", "").lower() not in ("at+jwt", "application/at+jwt"):
+        raise jwt.InvalidTokenError("not an access token")
+    return jwt.decode(
+        token,
+        signing_keys().get_signing_key_from_jwt(token).key,
+        algorithms=["RS256", "ES256"],
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        options={"require": ["iss", "aud", "sub", "client_id", "exp", "iat", "jti"]},
+    )
+
+
+@cache
+def signing_keys() -> jwt.PyJWKClient:
+    """Keeps the key set, and asks again when it meets a key it does not know."""
+    return jwt.PyJWKClient(postern.load_server_metadata()["jwks_uri"])
+
+
+@app.get("/api")
+def api():
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    try:
+        claims = claims_of(token if scheme.lower() == "bearer" else "")
+    except jwt.PyJWTError:
+        return jsonify(error="invalid_token"), 401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return jsonify(sub=claims["sub"], client=claims["client_id"], scope=claims.get("scope", ""))
 
 
 @app.errorhandler(OAuthError)

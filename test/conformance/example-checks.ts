@@ -2,8 +2,8 @@
 import { strict as assert } from 'node:assert';
 import type { BrowserContext, Page } from 'playwright-core';
 import { newContext } from '../support/chromium.ts';
-import { type Answer, Browser, formsOf, formWith, pageOf } from '../support/relying-party.ts';
-import type { Example } from './example-clients.ts';
+import { type Answer, Browser, formsOf, formWith, pageOf, RelyingParty } from '../support/relying-party.ts';
+import { AUDIENCE, type Example } from './example-clients.ts';
 import type { Postern } from './postern.ts';
 
 export interface Check {
@@ -15,7 +15,7 @@ export interface Check {
 export function checksOf(example: Example, postern: Postern): readonly Check[] {
   return example.isBrowserApp
     ? [...browserChecks(example, postern, 'code'), ...browserChecks(example, postern, 'link')]
-    : siteChecks(example, postern);
+    : [...siteChecks(example, postern), ...(example.isResourceServer ? apiChecks(example, postern) : [])];
 }
 
 const anywhere = { until: () => false };
@@ -77,6 +77,76 @@ function assertShown(answer: Answer, url: string, text: string): void {
   assert.equal(answer.url, url, shown);
   assert(shown.includes(text), `"${text}" is not in "${shown}"`);
 }
+
+/** OA-29: libraries that Postern does not use decide which of its tokens are access tokens for this API. */
+function apiChecks(example: Example, postern: Postern): Check[] {
+  const call = async (token: string) => {
+    const answer = await fetch(new URL('/api', example.home), {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return { status: answer.status, body: Object(await answer.json()) };
+  };
+  let people = 0;
+  const tokensFor = async (resource: string) => {
+    const { clientId, redirectUri } = API_CALLER;
+    const rp = new RelyingParty({ issuer: postern.issuer, clientId, redirectUri, scope: 'openid read' });
+    const browser = new Browser();
+    const email = `${example.name}-api-${++people}@example.org`;
+    const page = await browser.visit(await rp.authorizationUrl({ resource }));
+    const asked = await browser.submit(formWith(page, 'email'), { email });
+    const { code } = await postern.mailTo(email);
+    const { next } = await browser.submit(formWith(asked, 'code'), { code });
+    if (!next?.startsWith(redirectUri)) throw new Error(`not back at the client: ${next}`);
+    return rp.exchange(next);
+  };
+  return [
+    {
+      title: 'its API takes an access token that was made for it',
+      run: async () => {
+        const tokens = await tokensFor(AUDIENCE);
+        const { status, body } = await call(tokens.access_token);
+        assert.equal(status, 200);
+        assert.deepEqual(body, { sub: tokens.claims?.sub, client: API_CALLER.clientId, scope: 'read' });
+      },
+    },
+    {
+      title: 'its API refuses ID tokens, tokens for another API, changed ones and none',
+      run: async () => {
+        const tokens = await tokensFor(AUDIENCE);
+        const other = await tokensFor(OTHER_AUDIENCE);
+        const [header, payload, signature] = tokens.access_token.split('.');
+        const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url');
+        for (const token of [
+          String(tokens.id_token),
+          other.access_token,
+          `${header}.${payload}.${signature?.split('').toReversed().join('')}`,
+          `${none}.${payload}.`,
+          'opaque',
+          '',
+        ]) {
+          assert.equal((await call(token)).status, 401, token);
+        }
+      },
+    },
+  ];
+}
+
+/** A resource that the examples' APIs are not. */
+const OTHER_AUDIENCE = 'https://other.shop.example';
+
+/** The client that calls the APIs. */
+const API_CALLER = { clientId: 'caller', redirectUri: 'http://localhost/callback' } as const;
+
+/** What the provider has to know for the checks beside the examples themselves. */
+export const FOR_CHECKS = {
+  clients: {
+    [API_CALLER.clientId]: { redirect_uris: [API_CALLER.redirectUri], token_endpoint_auth_method: 'none' },
+  },
+  resources: {
+    [AUDIENCE]: { scopes: { read: 'read from it' } },
+    [OTHER_AUDIENCE]: { scopes: { read: 'read from it' } },
+  },
+};
 
 /** In a real Chromium: state and tokens of the app live in one tab's sessionStorage. */
 function browserChecks(example: Example, postern: Postern, by: 'code' | 'link'): Check[] {

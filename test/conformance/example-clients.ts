@@ -13,7 +13,12 @@ interface Recipe {
   readonly hasKey?: boolean;
   /** Runs in the browser: drives it there, and calls the provider from its own origin. */
   readonly isBrowserApp?: boolean;
+  /** Has an API at `/api` that takes JWT access tokens. */
+  readonly isResourceServer?: boolean;
 }
+
+/** The resource that the examples' APIs are. */
+export const AUDIENCE = 'https://api.shop.example';
 
 const NODE = process.execPath;
 const NPM_CI: Step = ['npm', 'ci', '--no-fund', '--no-audit', '--loglevel=error'];
@@ -29,8 +34,9 @@ const RECIPES = {
     ],
     start: ['.venv/bin/python', 'app.py'],
     isConfidential: true,
+    isResourceServer: true,
   },
-  go: { prepare: [['go', 'build', '-o', 'client', '.']], start: ['./client'] },
+  go: { prepare: [['go', 'build', '-o', 'client', '.']], start: ['./client'], isResourceServer: true },
   java: {
     prepare: [['mvn', '--quiet', '--batch-mode', 'package']],
     start: ['java', '-cp', 'target/client.jar:target/lib/*', 'Client'],
@@ -70,6 +76,10 @@ export class Example {
     return this.#recipe.isBrowserApp ?? false;
   }
 
+  get isResourceServer(): boolean {
+    return this.#recipe.isResourceServer ?? false;
+  }
+
   /** Its entry in the provider's configuration file. */
   get registration(): object {
     return {
@@ -104,6 +114,7 @@ export class Example {
       this.#command(this.#recipe.start, {
         ISSUER: issuer,
         CLIENT_ID: this.name,
+        AUDIENCE,
         PORT: String(this.#port),
         REDIRECT_URI: `${this.home}callback`,
         ...(this.#secret === undefined ? {} : { CLIENT_SECRET: this.#secret }),

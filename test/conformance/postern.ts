@@ -28,15 +28,15 @@ export class Postern {
     this.#process = running;
   }
 
-  /** @param clients of the app `shop`, by client id, as they stand in a configuration file */
-  static async start(clients: Readonly<Record<string, object>>): Promise<Postern> {
+  /** @param app clients and resources of the app `shop`, as they stand in a configuration file */
+  static async start(app: { readonly clients: object; readonly resources?: object }): Promise<Postern> {
     const folder = await mkdtemp(join(tmpdir(), 'postern-examples-'));
     const port = await freePort();
     const baseUrl = `http://localhost:${port}`;
     // JSON is YAML.
     await writeFile(
       join(folder, 'postern.yaml'),
-      JSON.stringify({ apps: { shop: { name: 'Shop', clients } } }),
+      JSON.stringify({ apps: { shop: { name: 'Shop', ...app } } }),
     );
     const running = new Running({
       program: process.execPath,
