@@ -1,6 +1,7 @@
 /** Rounds of load: N people at once, a fixed number of operations, and what it took. One fault and there is no figure. */
 import { Connection } from './connection.ts';
 import type { Mailbox } from './mailbox.ts';
+import type { Usage } from './meter.ts';
 import type { ServerProcess } from './server-process.ts';
 import { discover, introspect, refresh, serviceToken, signIn, type Target } from './sign-in.ts';
 import { RESOURCE, RESOURCE_SCOPE } from './subjects.ts';
@@ -61,8 +62,8 @@ export class Load {
     return this.#server.profiled(file, () => this.round(operation, count));
   }
 
-  async rss(): Promise<number> {
-    return (await this.#server.usage()).rss;
+  async memory(): Promise<Pick<Usage, 'rss' | 'live'>> {
+    return this.#server.usage();
   }
 
   async close(): Promise<void> {

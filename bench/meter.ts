@@ -10,6 +10,8 @@ export interface Usage {
   readonly mainMs: number;
   /** Resident memory, bytes. */
   readonly rss: number;
+  /** What is in use of the heap and beside it, bytes; after a collection when Node runs with `--expose-gc`. */
+  readonly live: number;
 }
 
 /** What the parent asks for: figures so far, or a CPU profile of the main thread from now on. */
@@ -64,6 +66,8 @@ async function answer(question: Question): Promise<void> {
 function usage(): Usage {
   const all = process.cpuUsage();
   const main = process.threadCpuUsage();
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
   const ms = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
-  return { cpuMs: ms(all), mainMs: ms(main), rss: process.memoryUsage.rss() };
+  return { cpuMs: ms(all), mainMs: ms(main), rss: process.memoryUsage.rss(), live: heapUsed + external };
 }

@@ -67,7 +67,7 @@ async function measureLoad(loads: readonly Load[]): Promise<Pick<Results, 'round
     }
   }
   const rss = new Map<SubjectName, number>();
-  for (const load of loads) rss.set(load.target.name, await load.rss());
+  for (const load of loads) rss.set(load.target.name, (await load.memory()).rss);
   return { rounds, rss, signIns: COUNTS['sign-in'] * (ROUNDS + 1) + PEOPLE };
 }
 

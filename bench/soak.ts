@@ -1,6 +1,7 @@
 /**
  * Memory over a long time at a steady load: sign-ins and refreshes at a fixed rate, resident memory every five seconds,
- * and the slope of a straight line through what comes after the warm-up.
+ * and the slope of a straight line through what comes after the warm-up. The resident size moves in steps with the
+ * collector; what is in use after a collection (`BENCH_NODE_OPTIONS=--expose-gc`) tells a leak sooner.
  * `node bench/soak.ts [--minutes 20] [--warm-up 6] [--rate 4] [--store sqlite|mongodb://…/database]`
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -34,6 +35,8 @@ interface Sample {
   /** Minutes since the start. */
   readonly at: number;
   readonly mb: number;
+  /** Of it in use, after a collection. */
+  readonly live: number;
 }
 
 async function start(directory: string): Promise<Load> {
@@ -51,11 +54,11 @@ async function start(directory: string): Promise<Load> {
 }
 
 /** Least squares, MB per minute. */
-function slopeOf(samples: readonly Sample[]): number {
-  const mean = (of: (sample: Sample) => number) =>
-    samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
-  const [x, y] = [mean(({ at }) => at), mean(({ mb }) => mb)];
-  const over = samples.reduce((sum, { at, mb }) => sum + (at - x) * (mb - y), 0);
+function slopeOf(samples: readonly Sample[], of: 'mb' | 'live'): number {
+  const mean = (value: (sample: Sample) => number) =>
+    samples.reduce((sum, sample) => sum + value(sample), 0) / samples.length;
+  const [x, y] = [mean(({ at }) => at), mean((sample) => sample[of])];
+  const over = samples.reduce((sum, sample) => sum + (sample.at - x) * (sample[of] - y), 0);
   return over / samples.reduce((sum, { at }) => sum + (at - x) ** 2, 0);
 }
 
@@ -71,9 +74,13 @@ try {
     await load.round('sign-in', perCycle);
     await load.round('refresh', perCycle);
     operations += perCycle;
-    const sample = { at: (performance.now() - began) / MINUTE, mb: (await load.rss()) / MB };
+    const { rss, live } = await load.memory();
+    const sample = { at: (performance.now() - began) / MINUTE, mb: rss / MB, live: live / MB };
     samples.push(sample);
-    if (cycle % 12 === 0) process.stdout.write(`${sample.at.toFixed(1)} min ${sample.mb.toFixed(1)} MB\n`);
+    if (cycle % 12 === 0)
+      process.stdout.write(
+        `${sample.at.toFixed(1)} min ${sample.mb.toFixed(1)} MB, ${sample.live.toFixed(2)} in use\n`,
+      );
     await delay(Math.max(0, (cycle + 1) * CYCLE_MS - (performance.now() - began)));
   }
 } finally {
@@ -84,5 +91,6 @@ const steady = samples.filter(({ at }) => at >= warmUp);
 const [first, last] = [steady.at(0), steady.at(-1)];
 process.stdout.write(
   `${operations} sign-ins and refreshes in ${minutes} min; after ${warmUp} min of warm-up RSS went from ` +
-    `${first?.mb.toFixed(1)} to ${last?.mb.toFixed(1)} MB, slope ${(slopeOf(steady) * 10).toFixed(2)} MB per 10 min\n`,
+    `${first?.mb.toFixed(1)} to ${last?.mb.toFixed(1)} MB, slope ${(slopeOf(steady, 'mb') * 10).toFixed(2)} MB ` +
+    `per 10 min; in use ${first?.live.toFixed(2)} to ${last?.live.toFixed(2)} MB, slope ${(slopeOf(steady, 'live') * 10).toFixed(2)}\n`,
 );

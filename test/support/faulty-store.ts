@@ -30,9 +30,9 @@ export class FaultyStore {
     return this.#struck;
   }
 
-  /** From now on this room answers nobody; undefined mends it. */
-  breakRoom(room: 'counters' | 'records' | undefined): void {
-    this.#broken = room;
+  /** From now on this room, or this call of one, answers nobody; undefined mends it. */
+  breakFor(calls: 'counters.hit' | 'records' | undefined): void {
+    this.#broken = calls;
   }
 
   #watch(call: string): undefined | (() => void) | Promise<void> {
