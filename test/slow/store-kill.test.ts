@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, copyFile, stat, truncate } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, copyFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -89,7 +90,10 @@ describe('sqlite: kill -9', function () {
   async function assertOpensWithoutTail(cut: number): Promise<void> {
     if (!(await hasLog(file))) return;
     const copy = join(directory.path, 'cut.db');
+    // The copy of another round was another store under this name.
+    await rm(`${copy}.mark`, { force: true });
     await copyFile(file, copy);
+    if (existsSync(`${file}.mark`)) await copyFile(`${file}.mark`, `${copy}.mark`);
     await copyFile(`${file}-wal`, `${copy}-wal`);
     const { size } = await stat(`${copy}-wal`);
     await truncate(`${copy}-wal`, Math.max(0, size - cut));

@@ -4,7 +4,7 @@
  * somebody decides what that means (`postern store epoch`).
  *
  * The level rises at every start and once a minute, first in the file and then in the mark, so that a crash in between never
- * makes a sound file look old. Not noticed: a copy younger than a minute, and a copy of the whole folder, mark included.
+ * makes a sound file look old. Not noticed: a copy younger than two minutes, and a copy of the whole folder, mark included.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomToken } from '../../core/random.ts';
@@ -120,4 +120,6 @@ export class HighWater {
   }
 }
 
-const isAtLeast = (row: Level, mark: Level): boolean => row.store === mark.store && row.level >= mark.level;
+/** One step is forgiven: a power cut on a disk that lied about its last write must not keep Postern from starting (RL-13). */
+const isAtLeast = (row: Level, mark: Level): boolean =>
+  row.store === mark.store && row.level >= mark.level - 1;
