@@ -131,6 +131,24 @@ describe('resources', () => {
       expect(await refusedWith('secretive', STOCK)).to.equal(null);
     });
 
+    it('OA-51 at the endpoint for pushed requests', async () => {
+      for (const resource of ['https://unknown.example', STOCK, `${ORDERS}/`]) {
+        const { status, json } = await harness.rp().push({ resource });
+        expect([status, json.error], resource).to.deep.equal([400, 'invalid_target']);
+      }
+      expect((await harness.rp().push({ resource: ORDERS })).status).to.equal(201);
+    });
+
+    it('OA-51 for a service of its own', async () => {
+      const service = harness.rp('shop', 'service', withSecret());
+      const ask = (resource: string) => service.tokenRequest({ grant_type: 'client_credentials', resource });
+      for (const resource of ['https://unknown.example', STOCK]) {
+        const { status, json } = await ask(resource);
+        expect([status, json.error], resource).to.deep.equal([400, 'invalid_target']);
+      }
+      expect((await ask(ORDERS)).status).to.equal(200);
+    });
+
     it('OA-51 at the token endpoint: unknown or not granted is invalid_target, and a retry within the window works', async () => {
       const { rp, tokens } = await loginWithTokens(harness, ordersLogin);
       for (const resource of ['https://unknown.example', FILES]) {

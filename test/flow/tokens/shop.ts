@@ -38,6 +38,7 @@ export const SHOP = {
     sparing: publicClient({ refresh_tokens: 'offline_access' }),
     steady: confidential({ refresh_token_rotation: false }),
     turning: confidential(),
+    service: { client_secret: SECRET, grant_types: ['client_credentials'] },
     reader: publicClient({ scope: 'openid email orders:read' }),
   },
 };
