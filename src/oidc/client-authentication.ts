@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { errors, Provider } from 'oidc-provider';
-import { type Clock, SECOND } from '../core/clock.ts';
+import { type Clock, HOUR, SECOND } from '../core/clock.ts';
 import { isSameSecret } from '../core/hash.ts';
 
 /** As the engine's clients carry it, beside the one `client_secret` that the engine itself knows of. */
@@ -24,6 +24,18 @@ interface EngineClient {
 }
 
 export function installClientRules(provider: Provider, clock: Clock): void {
+  const find = provider.Client.find.bind(provider.Client);
+  Object.defineProperty(provider.Client, 'find', {
+    value: async (id: string) => {
+      const client = await find(id);
+      // Not declared; every client of the engine has one.
+      const { asymmetricKeyStore: keys } = Object(client) as { asymmetricKeyStore?: PublishedKeys };
+      const asserted =
+        Provider.ctx?.oidc?.provider === provider && Provider.ctx.oidc.params?.client_assertion;
+      if (keys && asserted && client?.jwksUri !== undefined) await bringKeysUpToDate(keys, clock);
+      return client;
+    },
+  });
   Object.defineProperties(provider.Client.prototype, {
     compareClientSecret: {
       value(this: EngineClient, presented: string): boolean {
@@ -50,6 +62,36 @@ export function installClientRules(provider: Provider, clock: Clock): void {
     },
   });
 }
+
+/** Published keys are asked for anew after a minute (the engine's own rule); this long they stand in for an unreachable host. */
+const KEYS_STAND_IN_MS = HOUR;
+
+interface PublishedKeys {
+  fresh(): boolean;
+  refresh(): Promise<void>;
+}
+
+/**
+ * The engine fetches a key set again only when no key that it knows verifies: one that the client has taken back would be
+ * accepted for as long as the process lives. Here the set is brought up to date before it is asked.
+ */
+async function bringKeysUpToDate(keys: PublishedKeys, clock: Clock): Promise<void> {
+  let fault: unknown;
+  if (!keys.fresh()) {
+    try {
+      await keys.refresh();
+      fetchedAt.set(keys, clock.now());
+    } catch (cause) {
+      fault = cause;
+    }
+  }
+  // An answer of no use makes the set fresh to the engine, too.
+  const age = clock.now() - (fetchedAt.get(keys) ?? 0);
+  if (age > KEYS_STAND_IN_MS) throw new errors.InvalidClientAuth({ cause: fault });
+}
+
+/** When each set was last fetched whole, ms. A cache: every process asks for itself. */
+const fetchedAt = new WeakMap<PublishedKeys, number>();
 
 /** An assertion is made for one request: what lives longer waits to be stolen. */
 const MAX_ASSERTION_S = 300;
