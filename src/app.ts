@@ -37,7 +37,7 @@ import { type CaptureTransport, createCaptureTransport, type MailShelf } from '.
 import { createSmtpTransport } from './mail/transports/smtp.ts';
 import { createMethods } from './methods/index.ts';
 import type { Metrics } from './metrics/metrics.ts';
-import { Consents } from './oidc/consent.ts';
+import { Consents, type Withdrawal } from './oidc/consent.ts';
 import { type EndedLogin, Endings } from './oidc/endings.ts';
 import { Epoch } from './oidc/epoch.ts';
 import { Families } from './oidc/families.ts';
@@ -74,6 +74,8 @@ export interface Server {
   readonly jobs: Jobs;
   readonly keys: SigningKeys;
   readonly users: UserAdmin;
+  /** Takes back what a user allowed a client, and ends what it holds. */
+  withdrawConsent(app: App, userId: string, clientId: string, by: 'user' | 'operator'): Promise<Withdrawal>;
   /** The mails caught in development; undefined when mail really leaves. */
   readonly inbox: CaptureTransport | undefined;
   /** Work that runs by the clock: repairs and housekeeping. Tests that move the clock call it. */
@@ -159,13 +161,16 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       enqueueLogouts(jobs, app.id, toldClients(app, logins)),
   };
   const familiesOf = (app: App) => new Families(app, endings);
+  const consents = new Consents(store, clock);
   const users = new UserAdmin({
     store,
     clock,
     audit,
     endAll: (app, userId, reason) => new Endings(app, endings, familiesOf(app)).ofUser(userId, reason),
-    forgetConsents: (app, userId) => new Consents(store, clock).forget(app.id, userId),
+    forgetConsents: (app, userId) => consents.forget(app.id, userId),
   });
+  const withdrawConsent: Server['withdrawConsent'] = (app, userId, clientId, by) =>
+    consents.withdraw(app.id, { userId, clientId, by }, { families: familiesOf(app), record: audit.record });
   const engines: EngineRegistry = new EngineRegistry({
     ...endings,
     keys,
@@ -267,6 +272,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     jobs,
     keys,
     users,
+    withdrawConsent,
     inbox: post.inbox,
     tick,
     warmUp: async () => {

@@ -1,6 +1,5 @@
 /** `postern consents`: what people allowed third-party clients, seen and withdrawn. Running servers follow at once. */
 import type { App } from '../apps/apps.ts';
-import { asUserId } from '../core/ids.ts';
 import type { ConsentView } from '../oidc/consent.ts';
 import { chosenUser } from './chosen-user.ts';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
@@ -31,21 +30,10 @@ export const consentsRevoke: Command = {
   run: (_flags, surface, _operands, values) =>
     withConsents(surface, values, async (found, { app, deployment, userId }) => {
       const clients = values.client === undefined ? found.map(({ clientId }) => clientId) : [values.client];
-      const families = familiesOf(app, deployment);
+      const ends = { families: familiesOf(app, deployment), record: deployment.audit.record };
       for (const clientId of clients) {
-        const { withdrawn, ended } = await consentsOf(deployment).withdraw(
-          app.id,
-          userId,
-          clientId,
-          families,
-        );
-        if (withdrawn)
-          await deployment.audit.record(app.id, {
-            type: 'consent.withdrawn',
-            clientId,
-            userId: asUserId(userId),
-            by: 'operator',
-          });
+        const request = { userId, clientId, by: 'operator' } as const;
+        const { withdrawn, ended } = await consentsOf(deployment).withdraw(app.id, request, ends);
         surface.print(
           `${clientId}: ${withdrawn ? 'withdrawn' : 'nothing was allowed'}, ${ended} ${ended === 1 ? 'login' : 'logins'} ended`,
         );

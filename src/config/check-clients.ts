@@ -1,4 +1,7 @@
 /** What one client's settings must keep to beyond their shape. */
+
+import { isIP } from 'node:net';
+import { isListed, isPublicAddress, listOf } from '../lib/public-address.ts';
 import { keyFault } from './client-keys.ts';
 import type { ClientSettings } from './client-schema.ts';
 import { type Fault, filePath } from './fault.ts';
@@ -198,7 +201,21 @@ function checkLinks(client: ClientSettings, path: Path, surroundings: Surroundin
     ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'jwks_uri', 'backchannel_logout_uri'] as const
   ).flatMap((key) => {
     const url = URL.parse(client[key] ?? '');
-    const message = url === null ? undefined : plainHttpFault(url, surroundings);
+    const isCalled = key === 'jwks_uri' || key === 'backchannel_logout_uri';
+    const message =
+      url === null
+        ? undefined
+        : (plainHttpFault(url, surroundings) ?? (isCalled ? calledFault(url, surroundings) : undefined));
     return message === undefined ? [] : [{ path: filePath([...path, key]), message }];
   });
+}
+
+/** What is called by us. Names are looked at when they are called, because what they stand for changes (OA-37, OA-41). */
+function calledFault(url: URL, { outboundAllow }: Surroundings): string | undefined {
+  // Back-Channel Logout §2.2.
+  if (url.hash !== '') return 'must not have a fragment';
+  const address = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(address) === 0 || isPublicAddress(address) || isListed(listOf(outboundAllow), address))
+    return undefined;
+  return 'is not a public address: OUTBOUND_ALLOW names those that may be called all the same';
 }

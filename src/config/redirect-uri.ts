@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly production: boolean;
   /** Origin of Postern itself. */
   readonly baseUrl: string;
+  /** Addresses and blocks that may be called though they are not public. */
+  readonly outboundAllow: readonly string[];
 }
 
 type ApplicationType = 'web' | 'native';

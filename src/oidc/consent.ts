@@ -5,9 +5,10 @@
  * Withdrawing counts up a number in the record before it ends what the client holds. A Grant remembers the number it was
  * built under, so that an authorization which read the consent before and stored its Grant after is worth nothing (OA-26).
  */
+import type { AuditEntry } from '../audit/events.ts';
 import type { Clock } from '../core/clock.ts';
 import { hashOf } from '../core/hash.ts';
-import type { AppId } from '../core/ids.ts';
+import { type AppId, asUserId } from '../core/ids.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
 import type { Families } from './families.ts';
 
@@ -30,6 +31,24 @@ export type ConsentView = Omit<ConsentRow, 'withdrawals'>;
 export interface Granted {
   readonly scopes: readonly string[];
   readonly withdrawals: number;
+}
+
+export interface WithdrawalRequest {
+  readonly userId: string;
+  readonly clientId: string;
+  readonly by: 'user' | 'operator';
+}
+
+export interface WithdrawalDeps {
+  readonly families: Pick<Families, 'revokeAll'>;
+  readonly record: (app: AppId, entry: AuditEntry) => Promise<unknown>;
+}
+
+export interface Withdrawal {
+  /** Whether anything was allowed. */
+  readonly withdrawn: boolean;
+  /** Logins that were ended. */
+  readonly ended: number;
 }
 
 const KIND = 'consent';
@@ -77,21 +96,21 @@ export class Consents {
   }
 
   /** Withdraws everything from one client and ends what it holds of this user, `offline_access` included. */
-  async withdraw(
-    app: AppId,
-    userId: string,
-    clientId: string,
-    families: Pick<Families, 'revokeAll'>,
-  ): Promise<{ readonly withdrawn: boolean; readonly ended: number }> {
+  async withdraw(app: AppId, request: WithdrawalRequest, ends: WithdrawalDeps): Promise<Withdrawal> {
+    const { userId, clientId, by } = request;
     const before = await this.#find(app, userId, clientId);
+    const withdrawn = (before?.data.scopes.length ?? 0) > 0;
     if (before) {
       const withdrawals = (before.data.withdrawals ?? 0) + 1;
       const at = this.#clock.now();
       if (!(await this.#write(app, before, { ...before.data, scopes: [], at, withdrawals })))
-        return this.withdraw(app, userId, clientId, families);
+        return this.withdraw(app, request, ends);
     }
-    const ended = await families.revokeAll({ userId, clientId }, 'consent_withdrawn');
-    return { withdrawn: (before?.data.scopes.length ?? 0) > 0, ended };
+    const ended = await ends.families.revokeAll({ userId, clientId }, 'consent_withdrawn');
+    if (withdrawn) {
+      await ends.record(app, { type: 'consent.withdrawn', clientId, userId: asUserId(userId), by });
+    }
+    return { withdrawn, ended };
   }
 
   /** For a user who is removed: nothing of it can be asked for again. */

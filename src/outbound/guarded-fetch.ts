@@ -10,7 +10,7 @@ import { lookup as resolveName } from 'node:dns';
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { type BlockList, isIP, type LookupFunction } from 'node:net';
-import { isListed, isPublicAddress, listOf } from './public-address.ts';
+import { isListed, isPublicAddress, listOf } from '../lib/public-address.ts';
 
 export interface GuardedRequest {
   readonly method?: 'GET' | 'POST';

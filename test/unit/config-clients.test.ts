@@ -116,6 +116,42 @@ describe('clients in the configuration file', () => {
       'jwks_uri',
       /must be https/,
     ],
+    [
+      'OA-37 a logout receiver at a private address',
+      { ...SITE, client_secret: SECRET, backchannel_logout_uri: 'https://10.0.0.7/logout' },
+      'backchannel_logout_uri',
+      /OUTBOUND_ALLOW/,
+    ],
+    [
+      'OA-37 a logout receiver at a loopback address in another notation',
+      { ...SITE, client_secret: SECRET, backchannel_logout_uri: 'https://0x7f.1/logout' },
+      'backchannel_logout_uri',
+      /OUTBOUND_ALLOW/,
+    ],
+    [
+      'OA-37 a logout receiver at the metadata service by IPv6',
+      { ...SITE, client_secret: SECRET, backchannel_logout_uri: 'https://[::ffff:169.254.169.254]/' },
+      'backchannel_logout_uri',
+      /OUTBOUND_ALLOW/,
+    ],
+    [
+      'OA-37 a logout receiver with a fragment',
+      { ...SITE, client_secret: SECRET, backchannel_logout_uri: 'https://a.example/logout#x' },
+      'backchannel_logout_uri',
+      /fragment/,
+    ],
+    [
+      'OA-37 a logout receiver by http',
+      { ...SITE, client_secret: SECRET, backchannel_logout_uri: 'http://a.example/logout' },
+      'backchannel_logout_uri',
+      /must be https/,
+    ],
+    [
+      'OA-41 a key set at a private address',
+      { ...SITE, token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://192.168.1.1/jwks' },
+      'jwks_uri',
+      /OUTBOUND_ALLOW/,
+    ],
     ['a private key', keyed([pair.privateKey.export({ format: 'jwk' })]), 'jwks.keys[0]', /holds d/],
     ['a symmetric key', keyed([{ kty: 'oct', k: 'AAAA' }]), 'jwks.keys[0].kty', /RSA or EC or OKP/],
     [

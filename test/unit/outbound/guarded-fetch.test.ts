@@ -160,7 +160,7 @@ describe('guarded fetch', () => {
   });
 
   it('OA-41 public addresses are no reason to refuse', async () => {
-    const { isPublicAddress } = await import('../../../src/outbound/public-address.ts');
+    const { isPublicAddress } = await import('../../../src/lib/public-address.ts');
     const open = ['8.8.8.8', '93.184.216.34', '172.32.0.1', '2606:4700::1', '64:ff9b::808:808'];
     expect(open.filter((address) => !isPublicAddress(address))).to.deep.equal([]);
     expect(['', 'a.test', '8.8.8.8.8', 'fe80::1%eth0'].filter(isPublicAddress)).to.deep.equal([]);
