@@ -13,7 +13,7 @@ export function policy(): interactionPolicy.DefaultPolicy {
   prompts.add(new Prompt({ name: 'select_account', requestable: true }), 0);
   const login = prompts.get('login');
   login?.checks.remove('id_token_hint');
-  for (const check of [tooLong(), userGone(), maxAgeZero(), hintedUser()]) login?.checks.add(check);
+  for (const check of [tooLong(), userGone(), hintedUser()]) login?.checks.add(check);
   const consent = prompts.get('consent');
   consent?.checks.remove('native_client_prompt');
   consent?.checks.add(nativeClient());
@@ -35,15 +35,6 @@ function tooLong() {
 function userGone() {
   return new Check('user_gone', 'End-User authentication is required', 'login_required', (ctx) =>
     ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined
-      ? Check.REQUEST_PROMPT
-      : Check.NO_NEED_TO_PROMPT,
-  );
-}
-
-/** The same as `prompt=login` (OIDC Core §3.1.2.1); the engine counts whole seconds and lets the present one pass. */
-function maxAgeZero() {
-  return new Check('max_age_zero', 'End-User authentication is required', 'login_required', (ctx) =>
-    Number(ctx.oidc.params?.max_age ?? Number.NaN) === 0 && resultOf(ctx)?.login === undefined
       ? Check.REQUEST_PROMPT
       : Check.NO_NEED_TO_PROMPT,
   );

@@ -28,6 +28,7 @@ export function operator(
         STORE_URL: harness.config.storeUrl,
         SECRET_KEY: secret.toString('base64'),
         BASE_URL: harness.url,
+        OUTBOUND_ALLOW: harness.config.outboundAllow.join(','),
       },
       cwd: harness.directory,
       print: (text) => out.push(text),

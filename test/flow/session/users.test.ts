@@ -3,7 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { EXIT } from '../../../src/cli/command.ts';
 import type { UserId } from '../../../src/core/ids.ts';
-import { APPS, type Harness, publicClient, redeemLink, startPostern } from '../../support/harness.ts';
+import {
+  APPS,
+  callbackOf,
+  type Harness,
+  publicClient,
+  redeemLink,
+  startPostern,
+} from '../../support/harness.ts';
 import {
   auditOf,
   isAlive,
@@ -17,7 +24,7 @@ import {
 import { LogoutSink } from '../../support/logout-sink.ts';
 import { operator } from '../../support/operator.ts';
 import { Browser, formWith, pageOf } from '../../support/relying-party.ts';
-import { askForMail, isSignedIn } from '../../support/sign-in.ts';
+import { askForMail, formTo, isSignedIn } from '../../support/sign-in.ts';
 import { startTwin, type Twin } from '../../support/twin.ts';
 
 const RESOURCE_SECRET = 'a-long-random-secret-for-tests-0123456789';
@@ -124,6 +131,16 @@ describe('AC-21 users by an operator', () => {
     await isOver(person);
     const back = await loginWithTokens(harness, { address });
     expect(back.tokens.claims?.sub).to.equal(person.tokens.claims?.sub);
+  });
+
+  it('AC-21 disabled: what was given with offline_access is over too, and stays so when the user is enabled again', async () => {
+    const person = await loginWithTokens(harness);
+    const rp = harness.rp('shop', 'web', { scope: 'openid offline_access' });
+    const asked = await person.browser.visit(await rp.authorizationUrl({ prompt: 'consent' }));
+    const tokens = await tokensFor(rp, callbackOf(await person.browser.submit(formTo(asked, 'consent'))));
+    await postern(`users disable --app shop --user ${person.address}`);
+    await postern(`users enable --app shop --user ${person.address}`);
+    await isOver({ ...person, tokens });
   });
 
   it('OA-42 removed: everything is over, and whoever signs up with the address is somebody else', async () => {
