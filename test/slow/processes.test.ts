@@ -67,11 +67,16 @@ for (const store of STORES) {
       await expectOneWinner(answers.flat(), rp);
     });
 
-    it('ML-26 of 100 wrong codes at once five are compared, then the right one is refused', async () => {
+    it('ML-26 of 100 wrong codes at once at most five are compared, then the right one is refused', async () => {
       const { browser, waiting, mail } = await asked();
       const form = formWith(waiting, 'code');
       const answers = await sendAtOnce(browser, form, 100, (nth) => ({ code: wrongFor(mail.code, nth) }));
-      expect(answers.filter(({ status }) => status === 400)).to.have.length(5);
+      const tried = answers.filter(({ status }) => status === 400).length;
+      expect(tried).to.be.within(1, 5);
+      for (let nth = tried; nth < 5; nth += 1) {
+        const code = wrongFor(mail.code, 100 + nth);
+        expect((await browser.tab().submit(form, { code }, { from: form.action })).status).to.equal(400);
+      }
       const right = await sendAtOnce(browser, form, 20, () => ({ code: mail.code }));
       expect(right.filter(isDone)).to.have.length(0);
     });

@@ -1,5 +1,5 @@
 /**
- * RL-13: `kill -9` at random moments while the embedded store is written to. SLOW_KILLS (100) says how often, SLOW_SEED
+ * RL-13: `kill -9` at random moments while the embedded store is written to. SLOW_FACTOR multiplies the 500 kills, SEED
  * (1) makes the moments repeatable as far as the machine allows.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -15,8 +15,8 @@ import { freshScope } from '../support/store-samples.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/store-sqlite.ts';
 import { assertNoHalfRecords, assertSound, Witness } from '../support/store-witness.ts';
 
-const KILLS = Number(process.env.SLOW_KILLS ?? 100);
-const SEED = Number(process.env.SLOW_SEED ?? 1);
+const KILLS = Math.max(10, Math.round(500 * Number(process.env.SLOW_FACTOR ?? 1)));
+const SEED = Number(process.env.SEED ?? 1);
 /** A fresh file now and then: it must survive its first moments, too, and checking stays fast. */
 const ROUNDS_PER_FILE = 10;
 

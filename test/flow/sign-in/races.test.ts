@@ -96,8 +96,16 @@ describe('sign-in, concurrently', () => {
     const form = formWith(waiting, 'code');
     const before = await compared(harness, mail.id);
     const answers = await sendAtOnce(browser, form, 100, (index) => ({ code: wrongFor(mail.code, index) }));
-    expect(answers.filter(({ status }) => status === 400)).to.have.length(5);
-    expect(answers.filter(({ status }) => status === 429)).to.have.length(95);
+    const tried = answers.filter(({ status }) => status === 400).length;
+    // A try that waits for its turn holds a place, so fewer may be let in at once; what is left can be tried afterwards.
+    expect(tried).to.be.within(1, 5);
+    expect(answers.filter(({ status }) => status === 429)).to.have.length(100 - tried);
+    for (let nth = tried; nth < 5; nth += 1) {
+      const next = await browser
+        .tab()
+        .submit(form, { code: wrongFor(mail.code, 100 + nth) }, { from: form.action });
+      expect(next.status).to.equal(400);
+    }
     expect((await compared(harness, mail.id)) - before).to.equal(5);
     const right = await sendAtOnce(browser, form, 20, () => ({ code: mail.code }));
     expect(right.some(isSignedIn)).to.equal(false);
