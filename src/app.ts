@@ -150,6 +150,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
 
   const pseudoLocales = overrides.pseudoLocales ?? !config.production;
   const keys = new SigningKeys({ store, keyring, clock, record: audit.record });
+  await assertSecrets(apps, keys, keyring);
   const fetch = createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production });
   const endings = {
     store,
@@ -291,6 +292,18 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       await store.close();
     },
   };
+}
+
+/** A secret that was taken out too early is told at the start, by name, and not by a fault in the middle of a sign-in. */
+async function assertSecrets(apps: Apps, keys: SigningKeys, keyring: Keyring): Promise<void> {
+  const named = await Promise.all(apps.all.map((app) => keys.sealVersions(app)));
+  const missing = [...new Set(named.flat())].filter((version) => !keyring.versions.includes(version));
+  if (missing.length > 0) {
+    throw new Error(
+      `SECRET_KEY lacks the secret of version ${missing.join(', ')}, under which signing keys are sealed: ` +
+        'put it back behind the others and run "postern secret reseal" (docs/guide/master-secret.md)',
+    );
+  }
 }
 
 function appOf(apps: Apps, id: AppId): App {

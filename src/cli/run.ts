@@ -9,6 +9,7 @@ import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
 import { clientSecret, secret } from './secret.ts';
+import { secretReseal, secretStatus } from './secret-rotation.ts';
 import { storeBackup } from './store-backup.ts';
 import { storeCheck } from './store-check.ts';
 import { storeEpoch } from './store-epoch.ts';
@@ -22,6 +23,8 @@ export const COMMANDS: readonly Command[] = [
   generate,
   secret,
   clientSecret,
+  secretStatus,
+  secretReseal,
   keysList,
   keysRotate,
   familiesList,

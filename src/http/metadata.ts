@@ -43,6 +43,8 @@ export class Metadata {
     const body =
       bodies.get(name) ?? Buffer.from(JSON.stringify(await engine.document(req, res, name)), 'utf8');
     bodies.set(name, body);
+    // The same bytes for everybody, out of caches too: no request's own number.
+    res.removeHeader('Postern-Reference');
     res.writeHead(200, {
       'Content-Type':
         rest === JWKS ? 'application/jwk-set+json; charset=utf-8' : 'application/json; charset=utf-8',

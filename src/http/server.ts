@@ -104,6 +104,8 @@ export function createServer(deps: ServerDeps): Callback {
 
   return (req, res) => {
     const info = openRequest(req, deps.clock.now(), deps.peers.addressOf(req), deps.patienceMs);
+    // For programs, which see no error page: the log line of this request carries the same.
+    res.setHeader('Postern-Reference', info.reference);
     const startedAt = monotonic();
     res.on('finish', () => logRequest(req, res, monotonic() - startedAt, deps));
     if (!admission.enters(res) && !isProbe(req)) return refuse(res);

@@ -28,6 +28,8 @@ import {
   stagesOf,
 } from './key-set.ts';
 
+import { sealVersion } from './resealed.ts';
+
 const generate = promisify(generateKeyPair);
 
 export const KEY_SET_KIND = 'key_set';
@@ -182,6 +184,29 @@ export class SigningKeys {
       // An app that was taken out of the configuration must not stand in front of the others for ever.
       else await store.records.replace(id, KEY_SET_KIND, { ...row, dueAt: now + DAY }, now);
     }
+  }
+
+  /** Versions of master secrets that the app's keys are sealed under. Makes nothing. */
+  async sealVersions(app: App): Promise<readonly string[]> {
+    const { store, clock } = this.#deps;
+    const row = await store.records.find<KeySetRow>(app.id, KEY_SET_KIND, ID, clock.now());
+    const keys = row?.data.generations.flatMap((one) => one.keys) ?? [];
+    return [...new Set(keys.map(({ sealed }) => sealVersion(sealed)))];
+  }
+
+  /** Seals the app's keys under the newest master secret; gives the number of rows written, 0 or 1. */
+  async reseal(app: App): Promise<number> {
+    const { keyring } = this.#deps;
+    const row = await this.get(app);
+    const isCurrent = (key: KeyRow): boolean => sealVersion(key.sealed) === keyring.current;
+    if (row.data.generations.every(({ keys }) => keys.every(isCurrent))) return 0;
+    const anew = (key: KeyRow): KeyRow => {
+      const text = keyring.open(app.id, sealName(key.kid), key.sealed);
+      return { ...key, sealed: keyring.seal(app.id, sealName(key.kid), text) };
+    };
+    const generations = row.data.generations.map((one) => ({ ...one, keys: one.keys.map(anew) }));
+    const written = await this.#replace(app, { ...row, data: { ...row.data, generations } });
+    return written ? 1 : this.reseal(app);
   }
 
   async #create(app: App): Promise<Row> {

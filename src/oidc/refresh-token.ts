@@ -104,12 +104,15 @@ export function refreshToken(provider: Provider, { app, keyring, clock, families
       this.#consumed = undefined;
       const pinned = artifact?.marks.consumed;
       if (!pinned) throw new errors.InvalidGrant('refresh token not found');
-      const successor = this.#successorOf({ salt: String(pinned.salt), key: String(pinned.key) });
+      // Under a master secret that was taken out the successor is lost, and asking for it again is reuse.
+      const isLost = !keyring.versions.includes(String(pinned.key));
+      const pinnedOrigin = { salt: String(pinned.salt), key: String(pinned.key) };
+      const successor = isLost ? '' : this.#successorOf(pinnedOrigin);
       const isOther = this.successor !== undefined && this.successor !== successor;
       this.successor = successor;
       this.spentAt = Number(pinned.at);
       if (won) return this.emit('consumed');
-      const isInWindow = graceMs > 0 && !isOther && clock.now() - Number(pinned.at) <= graceMs;
+      const isInWindow = graceMs > 0 && !isOther && !isLost && clock.now() - Number(pinned.at) <= graceMs;
       const next = isInWindow ? await this.adapter.row(successor) : undefined;
       if (!isInWindow || next?.marks.consumed !== undefined || next?.marks.used !== undefined) {
         await families.revoke(familyOf(this), 'token.refresh_reuse_detected');
