@@ -63,9 +63,13 @@ describe('sqlite: kill -9', function () {
   }
 
   async function killOnce(round: number): Promise<Witness> {
-    const child = fork(new URL('../support/store-victim.ts', import.meta.url), [file, scope, `${round}`], {
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'ipc'],
-    });
+    const child = fork(
+      new URL('../support/store-victim.ts', import.meta.url),
+      [`sqlite:${file}`, scope, `${round}`],
+      {
+        stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'ipc'],
+      },
+    );
     const said = listen(child);
     const ended = once(child, 'close');
     // A few are killed while they open the file, the others while they write.

@@ -26,6 +26,7 @@ export class PersistentJourney {
   readonly #rp: RelyingParty;
   readonly #browser: Browser;
   readonly address = newAddress();
+  #signIns = 0;
   /** Answers that told somebody to come again. */
   refusals = 0;
 
@@ -45,14 +46,18 @@ export class PersistentJourney {
       );
       expect(tokens.status, JSON.stringify(tokens.json)).to.equal(200);
     }
-    this.#expectOneMail();
+    this.#expectNoDoubledMail();
   }
 
-  /** A mail may be handed over twice when its receipt is lost, but it is then the same one (Message-ID). */
-  #expectOneMail(): void {
+  /**
+   * A mail may be handed over twice when its receipt is lost, but it is then the same one (Message-ID). Another one comes
+   * only with another sign-in: where the last answer of the first was lost, it had ended for the browser and begins anew.
+   */
+  #expectNoDoubledMail(): void {
     const mails = this.#harness.mails().filter(({ mail }) => mail.to === this.address);
-    const links = mails.map(({ mail }) => /\/link\/[\w-]+#[\w-]+/.exec(mail.text)?.[0]);
-    expect(new Set(links).size, 'different links of one request').to.equal(1);
+    const links = new Set(mails.map(({ mail }) => /\/link\/[\w-]+#[\w-]+/.exec(mail.text)?.[0]));
+    expect(links.size, 'links by mail').to.be.within(1, this.#signIns);
+    expect(this.#signIns, 'sign-ins that it took').to.be.at.most(2);
   }
 
   async #authorize(): Promise<string> {
@@ -68,6 +73,7 @@ export class PersistentJourney {
   }
 
   async #signIn(page: Answer): Promise<Answer> {
+    this.#signIns += 1;
     const asked = await this.#browser.submit(formWith(page, 'email'), { email: this.address });
     const waiting = await this.#persist(asked);
     const code = await this.#mailedCode(waiting);

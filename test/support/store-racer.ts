@@ -1,12 +1,12 @@
-/** One of several processes that want the same things from one file at the same time. */
+/** One of several processes that want the same things from one store at the same time. */
 import { once } from 'node:events';
 import { asAppId } from '../../src/core/ids.ts';
-import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { openStore } from '../../src/store/open.ts';
 import { NOW } from './store-samples.ts';
 
-const [, , file = '', app = '', prizes = '0', hits = '0'] = process.argv;
+const [, , url = '', app = '', prizes = '0', hits = '0'] = process.argv;
 const scope = asAppId(app);
-const store = new SqliteStore(file);
+const store = openStore(url);
 await store.prepare();
 process.send?.('ready');
 await once(process, 'message');

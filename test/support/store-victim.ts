@@ -4,14 +4,14 @@
  */
 import { writeSync } from 'node:fs';
 import { asAppId } from '../../src/core/ids.ts';
-import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { openStore } from '../../src/store/open.ts';
 import { NOW } from './store-samples.ts';
 import { sealedData } from './store-witness.ts';
 
 const CALLERS = 8;
-const [, , file = '', app = '', round = ''] = process.argv;
+const [, , url = '', app = '', round = ''] = process.argv;
 const scope = asAppId(app);
-const store = new SqliteStore(file);
+const store = openStore(url);
 await store.prepare();
 writeSync(3, 'ready\n');
 
