@@ -1,6 +1,7 @@
 /**
- * The embedded store alone: durable operations per second and CPU per operation, of the whole process and of its main
- * thread. `node bench/store.ts [--quick] [--rows 200000] [--dir path]`; pin it to one core (`taskset -c 0`) to see what
+ * A store alone: durable operations per second and CPU per operation, of the whole process and of its main thread.
+ * `node bench/store.ts [--quick] [--rows 200000] [--dir path] [--url mongodb://host/empty-database]`; without a URL the
+ * embedded store. Pin it to one core (`taskset -c 0`) to see what
  * a server and its writer thread get that share one. Every case runs in alternating rounds; medians are printed. The
  * directory decides: figures from a RAM disk mean nothing, because nothing is flushed there.
  */
@@ -17,6 +18,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     rows: { type: 'string', default: '50000' },
     dir: { type: 'string', default: '.cache' },
+    url: { type: 'string', default: 'sqlite:store.db' },
   },
 });
 
@@ -186,12 +188,14 @@ function print(results: ReadonlyMap<Case, readonly Figures[]>): void {
 const base = resolve(options.dir);
 mkdirSync(base, { recursive: true });
 const directory = mkdtempSync(join(base, 'bench-store-'));
-const store = openStore('sqlite:store.db', { directory });
+const store = openStore(options.url, { directory });
 try {
   await store.prepare();
   await seed(store, Number(options.rows));
   console.log(
-    `Node ${process.version}, SQLite ${process.versions.sqlite}, ${options.rows} rows, ${directory}\n`,
+    options.url.startsWith('sqlite:')
+      ? `Node ${process.version}, SQLite ${process.versions.sqlite}, ${options.rows} rows, ${directory}\n`
+      : `Node ${process.version}, MongoDB, ${options.rows} rows\n`,
   );
   const results = new Map<Case, Figures[]>(CASES.map((each) => [each, []]));
   for (let round = 0; round <= ROUNDS; round += 1) {
