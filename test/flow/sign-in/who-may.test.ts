@@ -90,7 +90,7 @@ describe('who may sign in', () => {
       JSON.stringify([status, stable, body])
         .replaceAll(address, 'ADDRESS')
         // Seconds that pass between two answers are no difference; half a minute is.
-        .replaceAll(/-in=\\"(\d+)\\"/g, (_, seconds) => `-in=${Math.round(Number(seconds) / 20) * 20}`)
+        .replaceAll(/-in=\\"(\d+)\\"/g, (_, seconds) => `-in=${Math.ceil(Number(seconds) / 30) * 30}`)
         .replaceAll(/interaction\/[\w-]+/g, 'interaction/UID')
         .replaceAll(/auth\/[\w-]+/g, 'auth/UID')
         .replaceAll(/nonce(=\\"|-)[\w-]+/g, 'NONCE')
