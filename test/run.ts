@@ -25,22 +25,49 @@ const LANES = 2;
 const FLOWS = ['test/flow/**/*.test.ts'];
 const ALONE: Stand = { store: 'sqlite', servers: 1 };
 
-/** The longest first, so that the lanes end together. */
-const PARTS: readonly Part[] = [
-  { name: 'flow', specs: FLOWS, stand: { store: 'sqlite', servers: 2 } },
-  { name: 'flow', specs: FLOWS, stand: ALONE },
-  { name: 'browser', specs: ['test/browser/**/*.test.ts'], stand: ALONE },
-  { name: 'unit, contract', specs: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'], stand: ALONE },
-];
+/** One of each feature, for the slow stand-in. */
+const ONE_EACH = [
+  'address/identity',
+  'audit/*',
+  'binding/*',
+  'keys/*',
+  'pages/apps',
+  'protocol/code',
+  'protocol/refresh',
+  'session/*',
+  'sign-in/complete',
+  'sign-in/races',
+  'tokens/*',
+].map((name) => `test/flow/${name}.test.ts`);
 
 const isCi = Boolean(process.env.CI);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const [wanted, mochaArguments] = readArguments(process.argv.slice(2));
 const mongo = await findMongo();
-const results = await runAll(PARTS.filter(({ name }) => wanted === undefined || name.includes(wanted)));
+const results = await runAll(partsOf(wanted));
 await (mongo instanceof NoMongoServer ? undefined : mongo.stop());
 report(results);
+
+/** The longest first, so that the lanes end together. `extra` is what only `npm run test:slow` and CI have time for. */
+function partsOf(part: string | undefined): readonly Part[] {
+  const two = { store: 'sqlite', servers: 2 } as const;
+  if (part === 'extra') return [{ name: 'flow', specs: FLOWS, stand: two }];
+  const all: readonly Part[] = [
+    ...onMongo(),
+    { name: 'flow', specs: FLOWS, stand: ALONE },
+    { name: 'browser', specs: ['test/browser/**/*.test.ts'], stand: ALONE },
+    { name: 'unit, contract', specs: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'], stand: ALONE },
+  ];
+  return all.filter(({ name }) => part === undefined || name.includes(part));
+}
+
+function onMongo(): readonly Part[] {
+  if (mongo instanceof NoMongoServer) return [];
+  const stand = { store: 'mongodb', servers: 2 } as const;
+  if (mongo.kind === 'wheel') return [{ name: 'flow, one per feature,', specs: ONE_EACH, stand }];
+  return [{ name: 'flow', specs: FLOWS, stand }];
+}
 
 function readArguments(given: readonly string[]): readonly [string | undefined, readonly string[]] {
   const at = given.indexOf('--part');
@@ -104,8 +131,8 @@ async function run(part: Part): Promise<Result> {
   return { part: title, passing, failing: hasFailed ? Math.max(1, failing) : failing, pending, seconds };
 }
 
-async function titleOf({ name, specs, stand }: Part): Promise<string> {
-  return specs === FLOWS ? `${name} on ${await describeStand(stand)}` : name;
+async function titleOf({ name, stand }: Part): Promise<string> {
+  return name.startsWith('flow') ? `${name} on ${await describeStand(stand)}` : name;
 }
 
 function environmentOf({ stand }: Part): NodeJS.ProcessEnv {

@@ -154,8 +154,9 @@ describe('clients with a key', () => {
     ['an exp far away', { exp: Math.floor(Date.now() / SECOND) + 3600 }, {}],
     ['an exp in the past', { exp: Math.floor(Date.now() / SECOND) - 60 }, {}],
     ['an exp that is text', { exp: '9999999999' }, {}],
-    ['an nbf to come', { nbf: Math.floor(Date.now() / SECOND) + 600 }, {}],
-    ['an iat to come', { iat: Math.floor(Date.now() / SECOND) + 120 }, {}],
+    // An hour, because these are made when the file is read and a whole run takes minutes.
+    ['an nbf to come', { nbf: Math.floor(Date.now() / SECOND) + 3600 }, {}],
+    ['an iat to come', { iat: Math.floor(Date.now() / SECOND) + 3600 }, {}],
     ['another issuer than subject', { iss: 'other' }, {}],
     ['no issuer', { iss: undefined }, {}],
     ['the name of another client', { iss: 'other', sub: 'other' }, {}],
