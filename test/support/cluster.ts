@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../conformance/processes.ts';
 import { CHILD_APPS, CHILD_CALLBACK, ChildPostern, partsOf } from './child-postern.ts';
 import type { MailParts } from './harness.ts';
@@ -92,6 +93,9 @@ export class Cluster {
   }
 }
 
+const ROUNDS = 3;
+const PAUSE_MS = 50;
+
 /** What a balancer does: takes the processes in turn, and another one where the connection is not taken. */
 class Front {
   retries = 0;
@@ -124,7 +128,9 @@ class Front {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(Buffer.from(chunk));
     const first = this.#turn++;
-    for (const nth of this.#ports.keys()) {
+    for (let nth = 0; nth < ROUNDS * this.#ports.length; nth += 1) {
+      // Whoever was refused by the one before it came up may meet the other just when that goes down.
+      if (nth > 0 && nth % this.#ports.length === 0) await delay(PAUSE_MS);
       const port = this.#ports[(first + nth) % this.#ports.length] ?? 0;
       const outcome = await forward(req, Buffer.concat(chunks), res, port);
       if (outcome === 'answered') return;
