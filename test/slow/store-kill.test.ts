@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { AppId } from '../../src/core/ids.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { randomFrom } from '../support/seeded-random.ts';
 import { freshScope } from '../support/store-samples.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/store-sqlite.ts';
 import { assertNoHalfRecords, assertSound, Witness } from '../support/store-witness.ts';
@@ -126,15 +127,4 @@ function listen(child: ChildProcess): { readonly ready: Promise<void>; text(): s
   });
   child.once('close', () => resolve());
   return { ready: promise, text: () => Buffer.concat(chunks).toString('utf8') };
-}
-
-/** Mulberry32: small, seeded, good enough to scatter moments. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../conformance/processes.ts';
 import { CHILD_APPS, CHILD_CALLBACK, ChildPostern, partsOf } from './child-postern.ts';
@@ -11,50 +12,66 @@ import type { MailParts } from './harness.ts';
 import { RelyingParty } from './relying-party.ts';
 import { type SmtpSink, startSmtpSink } from './smtp-sink.ts';
 import { type Stand, type TestPlace, testPlace } from './stand.ts';
+import type { Route } from './wire.ts';
 
 export interface ClusterOptions {
   readonly store: Stand['store'];
   readonly processes?: number;
   /** The `apps` of the configuration file. */
   readonly apps?: Readonly<Record<string, object>>;
+  /** Module to run instead of the real entry. */
+  readonly entry?: string;
 }
 
 export class Cluster {
   readonly url: string;
   readonly sink: SmtpSink;
   readonly place: TestPlace;
+  /** Of each process, for whoever wants a certain one. */
+  readonly ports: readonly number[];
+  /** What all processes, and commands beside them, are told by the environment. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly #front: Front;
   readonly #start: (port: number) => Promise<ChildPostern>;
-  readonly #ports: readonly number[];
   readonly #members: ChildPostern[];
 
   private constructor(
-    parts: Pick<Cluster, 'url' | 'sink' | 'place'>,
+    parts: Pick<Cluster, 'url' | 'sink' | 'place' | 'ports' | 'environment'>,
     front: Front,
     start: (port: number) => Promise<ChildPostern>,
-    members: readonly [readonly number[], ChildPostern[]],
+    members: ChildPostern[],
   ) {
     this.url = parts.url;
     this.sink = parts.sink;
     this.place = parts.place;
+    this.ports = parts.ports;
+    this.environment = parts.environment;
     this.#front = front;
     this.#start = start;
-    [this.#ports, this.#members] = members;
+    this.#members = members;
   }
 
   /** All processes start at the same moment on a store that does not exist yet. */
-  static async start({ store, processes = 2, apps = CHILD_APPS }: ClusterOptions): Promise<Cluster> {
+  static async start({ store, processes = 2, apps = CHILD_APPS, entry }: ClusterOptions): Promise<Cluster> {
     const [place, sink] = await Promise.all([testPlace(undefined, store), startSmtpSink()]);
     const ports = await Promise.all(Array.from({ length: processes }, () => freePort()));
     const front = await Front.listen(ports);
     const url = `http://localhost:${front.port}`;
     const { directory, storeUrl } = place;
     const secret = randomBytes(32).toString('base64');
+    const shared = { directory, storeUrl, secret, apps, smtpUrl: sink.url };
     const environment = { BASE_URL: url, LOG_LEVEL: 'warn' };
     const start = (port: number): Promise<ChildPostern> =>
-      ChildPostern.start({ directory, storeUrl, port, secret, apps, smtpUrl: sink.url, environment });
+      ChildPostern.start({ ...shared, port, environment, ...(entry === undefined ? {} : { entry }) });
     const members = await Promise.all(ports.map(start));
-    return new Cluster({ url, sink, place }, front, start, [ports, members]);
+    const told = {
+      ...environment,
+      NODE_ENV: 'development',
+      CONFIG: join(directory, 'postern.yaml'),
+      STORE_URL: storeUrl,
+      SECRET_KEY: secret,
+    };
+    return new Cluster({ url, sink, place, ports, environment: told }, front, start, members);
   }
 
   /** Connections that a process did not take and another one did. */
@@ -62,9 +79,25 @@ export class Cluster {
     return this.#front.retries;
   }
 
-  rp(slug = 'shop', clientId = 'web'): RelyingParty {
+  rp(slug = 'shop', clientId = 'web', more: object = {}): RelyingParty {
     const issuer = `${this.url}/${slug}`;
-    return new RelyingParty({ issuer, clientId, redirectUri: CHILD_CALLBACK, scope: 'openid email' });
+    return new RelyingParty({
+      issuer,
+      clientId,
+      redirectUri: CHILD_CALLBACK,
+      scope: 'openid email',
+      ...more,
+    });
+  }
+
+  /** To one process, past the balancer; `index` is asked anew for every request. */
+  routeTo(index: () => number): Route {
+    return () => ({ host: '127.0.0.1', port: this.ports[index()] ?? 0 });
+  }
+
+  /** Sends a message to each process and waits for all answers. */
+  async tell(message: object): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.ask(message)));
   }
 
   async mailTo(address: string): Promise<MailParts> {
@@ -73,7 +106,7 @@ export class Cluster {
 
   /** Ends one process and starts it again on its port; the others serve meanwhile. */
   async restart(index: number, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<string | number> {
-    const [member, port] = [this.#members[index], this.#ports[index]];
+    const [member, port] = [this.#members[index], this.ports[index]];
     if (!member || port === undefined) throw new Error(`there is no process ${index}`);
     await member.stop(signal);
     this.#members[index] = await this.#start(port);
