@@ -62,6 +62,8 @@ export function createServer(deps: ServerDeps): Callback {
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const origin = deps.origins.of(req);
     setSecurityHeaders(res, origin?.startsWith('https:') ?? false);
+    // Probes come by address, and tell nothing of any app; for all else the Host is pinned (ML-70).
+    if (isProbe(req)) return house(req, res);
     if (origin === undefined) return misdirected(req, res, deps);
     const [pathname, query] = splitTarget(req.url ?? '');
     if (pathname === undefined) return plain(res, 400, 'bad request');
@@ -121,8 +123,11 @@ export function createServer(deps: ServerDeps): Callback {
   };
 }
 
-/** Whoever watches over us has to be answered most of all when we are full. */
-const isProbe = (req: IncomingMessage): boolean => req.url?.startsWith('/health/') ?? false;
+const PROBES: readonly string[] = ['/health/live', '/health/ready'];
+
+/** Whoever watches over us has to be answered most of all when we are full. Nothing but these exact questions counts. */
+const isProbe = ({ method, url = '' }: IncomingMessage): boolean =>
+  (method === 'GET' || method === 'HEAD') && PROBES.includes(url);
 
 /** Path and query of an origin-form target (RFC 9112 §3.2.1); other forms are for proxies, which we are not (ML-70). */
 function splitTarget(target: string): [pathname: string | undefined, query: string] {
@@ -200,7 +205,7 @@ async function commonRoutes(ctx: Koa.Context, { health, production }: ServerDeps
     else ctx.body = asset.body;
     return true;
   }
-  if (ctx.path === '/health/live' || ctx.path === '/health/ready') {
+  if (PROBES.includes(ctx.path)) {
     info.route = ctx.path;
     const status = ctx.path === '/health/live' ? 'ok' : await health.readiness();
     ctx.status = status === 'ok' || status === 'degraded' ? 200 : 503;

@@ -122,6 +122,33 @@ describe('hosts', () => {
     }
   });
 
+  it('ML-70 RL-21 the health of a process is told under any Host, and nothing else is', async () => {
+    const send = (line: string) =>
+      sendRaw(harness, head(`${line} HTTP/1.1`, 'Host: 10.0.0.7:3000', 'Connection: close'));
+    for (const path of ['/health/live', '/health/ready']) {
+      for (const method of ['GET', 'HEAD']) {
+        const reply = await send(`${method} ${path}`);
+        expect(reply.status, `${method} ${path}`).to.equal(200);
+        expect(reply.head).not.to.match(/^(?:set-cookie|location):/im);
+      }
+    }
+    for (const line of [
+      'POST /health/live',
+      'GET /health/live/',
+      'GET /health/live/../../shop/jwks',
+      'GET /health/live%2f..%2fjwks',
+      'GET /health',
+      'GET /public/postern.css',
+      'GET /shop/jwks',
+      'GET /shop/health/live',
+      'GET http://10.0.0.7:3000/health/live',
+    ]) {
+      const reply = await send(line);
+      expect(reply.status, line).to.be.oneOf([307, 400, 421]);
+      expectOwnLocation(reply.head);
+    }
+  });
+
   it('ML-70 two Host lines, no Host, and absolute or strange request targets', async () => {
     const lines: readonly (readonly [string, ...string[]])[] = [
       ['GET /shop/jwks HTTP/1.1', `Host: ${host}`, 'Host: evil.example'],
