@@ -4,6 +4,7 @@ import type { AuditEvent, AuditType } from '../audit/events.ts';
 import { durationMs } from '../config/fields.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
 import { asUserId } from '../core/ids.ts';
+import { chosenUser } from './chosen-user.ts';
 import { type Command, EXIT } from './command.ts';
 import { chosenApp, withDeployment } from './deployment.ts';
 
@@ -16,14 +17,20 @@ export const auditList: Command = {
   options: {
     app: 'slug of the app; needed when there are several',
     type: 'only these types, separated by commas',
-    user: 'only events of this user id',
+    user: 'only events of this user: id or email address',
     since: 'from then on: an ISO 8601 time, or 24h, 7d ago',
   },
   run: (flags, surface, _operands, values) =>
-    withDeployment(surface, async ({ apps, audit, clock }) => {
+    withDeployment(surface, async (deployment) => {
+      const { apps, audit, clock } = deployment;
       const app = chosenApp(apps, values.app, surface);
       if (!app) return EXIT.usage;
-      const filter = filterOf(values, clock);
+      const user = values.user === undefined ? undefined : await chosenUser(app, values.user, deployment);
+      if (values.user !== undefined && user === undefined) {
+        surface.complain(`no user ${values.user} in ${app.slug}; one who is gone has to be named by id`);
+        return EXIT.failed;
+      }
+      const filter = filterOf(values, user, clock);
       if (typeof filter === 'string') {
         surface.complain(filter);
         return EXIT.usage;
@@ -41,7 +48,7 @@ export const auditList: Command = {
     }),
 };
 
-function filterOf({ type, user, since }: Readonly<Record<string, string>>, clock: Clock) {
+function filterOf({ type, since }: Readonly<Record<string, string>>, user: string | undefined, clock: Clock) {
   const types = type?.split(',').map((one) => one.trim());
   const unknown = types?.find((one) => !isAuditType(one));
   if (unknown !== undefined) return `there is no type ${unknown}; see docs/reference/audit-events.md`;

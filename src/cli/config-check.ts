@@ -16,7 +16,9 @@ export const configCheck: Command = {
     for (const notice of loaded.notices) print(`note: ${notice}`);
     const { apps, baseUrl, production } = loaded.config;
     for (const [slug, app] of Object.entries(apps)) {
-      print(`${slug}: ${app.issuer ?? `${baseUrl}/${slug}`} (${Object.keys(app.clients).length} clients)`);
+      const count = Object.keys(app.clients).length;
+      const clients = count === 1 ? '1 client' : `${count} clients`;
+      print(`${slug}: ${app.issuer ?? `${baseUrl}/${slug}`} (${clients})`);
     }
     print(`OK for ${production ? 'production' : 'development'}`);
     return EXIT.ok;

@@ -45,21 +45,27 @@ export const COMMANDS: readonly Command[] = [
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {
   const words = args.filter((arg) => !arg.startsWith('-'));
+  const command = commandOf(words);
   if (args.includes('--help') || args.includes('-h')) {
-    surface.print(help());
+    surface.print(helpFor(command, words));
     return EXIT.ok;
   }
-  const command = commandOf(words);
+  const misused = (reason: string): ExitCode => {
+    surface.complain(`${reason}\n\n${helpFor(command, words)}`);
+    return EXIT.usage;
+  };
   if (command === undefined) {
-    return misused(words.length === 0 ? 'no command given' : `unknown command: ${words.join(' ')}`, surface);
+    return misused(words.length === 0 ? 'no command given' : `unknown command: ${words.join(' ')}`);
   }
   const read = readArgs(command, args);
-  if (typeof read === 'string') return misused(read, surface);
-  const operands = read.words.slice(command.name.split(' ').length);
-  if (operands.length !== (command.operands?.length ?? 0)) {
-    return misused(`this command is: ${usageOf(command)}`, surface);
-  }
-  return command.run(read.flags, surface, operands, read.values);
+  if (typeof read === 'string') return misused(read);
+  const given = read.words.slice(command.name.split(' ').length);
+  const { operands = [] } = command;
+  const missing = operands.slice(given.length).map((operand) => `<${operand}>`);
+  if (missing.length > 0) return misused(`missing: ${missing.join(' ')}`);
+  const tooMany = given.slice(operands.length);
+  if (tooMany.length > 0) return misused(`not understood: ${tooMany.join(' ')}`);
+  return command.run(read.flags, surface, given, read.values);
 }
 
 /** The one with the longest name that begins these words: `secret client` is not `secret` with an operand. */
@@ -72,11 +78,6 @@ function commandOf(words: readonly string[]): Command | undefined {
 
 const usageOf = ({ name, operands = [] }: Command): string =>
   [name, ...operands.map((operand) => `<${operand}>`)].join(' ');
-
-function misused(reason: string, surface: Surface): ExitCode {
-  surface.complain(`${reason}\n\n${help()}`);
-  return EXIT.usage;
-}
 
 interface Read {
   readonly words: readonly string[];
@@ -116,17 +117,34 @@ function readArgs(command: Command, args: readonly string[]): Read | string {
       ),
     };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    // What follows the first sentence is advice on operands that begin with a dash; none of ours may.
+    return (error instanceof Error ? error.message : String(error)).split(/\.\s/)[0] ?? '';
   }
 }
 
-function help(): string {
-  const lines = COMMANDS.flatMap((command) => [
-    `  ${usageOf(command).padEnd(32)}${command.summary}`,
-    ...Object.entries(command.flags ?? {}).map(([flag, meaning]) => `    --${flag.padEnd(28)}${meaning}`),
-    ...Object.entries(command.options ?? {}).map(
-      ([name, meaning]) => `    --${`${name} <value>`.padEnd(28)}${meaning}`,
-    ),
-  ]);
-  return ['usage: npm run postern -- <command>', '', ...lines].join('\n');
+/** All of one command; else the group that was named, such as `users`; else the whole list, in brief. */
+function helpFor(command: Command | undefined, [first]: readonly string[]): string {
+  if (command) {
+    const { name } = command;
+    const deeper = COMMANDS.filter((other) => other.name.startsWith(`${name} `)).map(lineOf);
+    const more = deeper.length === 0 ? [] : ['', ...deeper];
+    return [`usage: npm run postern -- ${usageOf(command)}`, '', ...detailsOf(command), ...more].join('\n');
+  }
+  const group = COMMANDS.filter(({ name }) => name.split(' ')[0] === first);
+  return [
+    `usage: npm run postern -- ${group.length > 0 ? first : '<command>'} …`,
+    '',
+    ...(group.length > 0 ? group.flatMap(detailsOf) : COMMANDS.map(lineOf)),
+    ...(group.length > 0 ? [] : ['', 'What a command takes: npm run postern -- <command> --help']),
+  ].join('\n');
 }
+
+const lineOf = (command: Command): string => `  ${usageOf(command).padEnd(32)}${command.summary}`;
+
+const detailsOf = (command: Command): string[] => [
+  lineOf(command),
+  ...Object.entries(command.flags ?? {}).map(([flag, meaning]) => `    --${flag.padEnd(28)}${meaning}`),
+  ...Object.entries(command.options ?? {}).map(
+    ([name, meaning]) => `    --${`${name} <value>`.padEnd(28)}${meaning}`,
+  ),
+];

@@ -37,6 +37,8 @@ export const usersList: Command = {
       }
       const users = await admin.list(app, { limit: count, ...(after === undefined ? {} : { after }) });
       for (const one of users) surface.print(lineOf(one));
+      if (users.length === 0)
+        surface.complain(`no ${after === undefined ? '' : 'more '}users in ${app.slug}`);
       if (users.length === count) surface.print(`more: --after ${users.at(-1)?.id}`);
       return EXIT.ok;
     }),

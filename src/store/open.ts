@@ -72,7 +72,12 @@ export function openMaintenance(url: string, options: StoreOptions = {}): Mainte
 function backendOf(url: string): { backend: Backend; rest: string } {
   const scheme = /^[a-z+]+:/.exec(url)?.[0] ?? '';
   const backend = BACKENDS[scheme];
-  if (!backend) throw new Error(`no store of this kind: ${scheme || 'STORE_URL has no scheme'}`);
+  if (!backend) {
+    const kind = scheme
+      ? `there is no store of the kind ${scheme}`
+      : 'the URL of a store begins with its kind';
+    throw new Error(`${kind}: write sqlite:<path> or mongodb://<host>/<database>`);
+  }
   return { backend, rest: url.slice(scheme.length) };
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { generateFiles } from '../../src/cli/generate.ts';
 import { GENERATED_FILES } from '../../src/cli/generated-files.ts';
-import { runCommand } from '../../src/cli/run.ts';
+import { COMMANDS, runCommand } from '../../src/cli/run.ts';
 import { KEY, PRODUCTION, Workplace } from './config.fixture.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -36,9 +36,28 @@ describe('postern', () => {
 
   it('--help lists every command', async () => {
     expect(await run('--help')).to.equal(0);
-    for (const name of ['config check', 'config schema', 'generate', '--check', 'secret', 'secret client']) {
-      expect(screen.out.join('\n')).to.include(name);
+    for (const { name, summary } of COMMANDS) {
+      expect(screen.out.join('\n')).to.include(name).and.include(summary);
     }
+  });
+
+  it('help is about what was named: one command, one group, else all in brief', async () => {
+    expect(await run('audit list --app shop --help')).to.equal(0);
+    expect(screen.out.join('\n'))
+      .to.include('--follow')
+      .and.not.match(/keys|users list/);
+    expect(await run('users')).to.equal(2);
+    expect(screen.err.join('\n')).to.include('users disable').and.not.include('audit list');
+    expect(await run('store backup')).to.equal(2);
+    expect(screen.err.at(-1))
+      .to.match(/^missing: <file>\n/)
+      .and.not.include('store migrate');
+    expect(await run('secret x')).to.equal(2);
+    expect(screen.err.at(-1))
+      .to.match(/^not understood: x\n/)
+      .and.include('secret client');
+    expect(await run('nonsense')).to.equal(2);
+    expect(screen.err.at(-1)).to.include('keys rotate').and.not.include('--emergency');
   });
 
   for (const line of [
