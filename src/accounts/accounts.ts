@@ -17,6 +17,8 @@ export interface UserRow {
   readonly address: string;
   readonly status: 'active' | 'blocked';
   readonly createdAt: number;
+  /** When an operator last disabled or enabled this user, ms: what was proved until then signs nobody in. */
+  readonly changedAt?: number;
   /** SHA-256 of the `known` cookies of the last browsers that signed in, newest last. */
   readonly known: readonly string[];
 }

@@ -93,8 +93,9 @@ export class UserAdmin {
     if (status === 'blocked' && row.key !== undefined) await this.#cutOff(app.id, row.key);
     if (row.data.status === status) return false;
     const { store, clock } = this.#deps;
-    const next = { ...row, data: { ...row.data, status } };
-    const written = await store.records.replace(app.id, KIND, next, clock.now());
+    const now = clock.now();
+    const next = { ...row, data: { ...row.data, status, changedAt: now } };
+    const written = await store.records.replace(app.id, KIND, next, now);
     return written ? true : this.#setStatus(app, userId, status);
   }
 

@@ -14,6 +14,8 @@ const KIND = 'pass';
 export interface Pass {
   readonly address: string;
   readonly clientId: string;
+  /** ms; absent in passes of before it was kept */
+  readonly issuedAt?: number;
 }
 
 export class Passes {
@@ -29,7 +31,7 @@ export class Passes {
   async issue(app: AppId, pass: Pass): Promise<string> {
     const token = randomToken(32);
     const now = this.#clock.now();
-    await this.#store.oneTime.put(app, KIND, keyOf(token), { ...pass }, now + PASS_MS, now);
+    await this.#store.oneTime.put(app, KIND, keyOf(token), { ...pass, issuedAt: now }, now + PASS_MS, now);
     return token;
   }
 

@@ -26,6 +26,8 @@ import { RESPONSE_MODES } from './response-modes.ts';
 
 export interface EngineUser {
   readonly address: string;
+  /** Ms; what was proved until then signs nobody in (AC-21). */
+  readonly changedAt?: number;
 }
 
 export interface EngineDeps extends EndingsDeps {
@@ -77,6 +79,8 @@ export type InteractionResult =
         readonly accountId: string;
         readonly amr: string[];
         readonly acr: string;
+        /** When the mailbox was proved, ms. */
+        readonly provedAt: number;
         /** Whether the session cookie outlives the browser's window. */
         readonly remember: boolean;
       };

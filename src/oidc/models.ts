@@ -20,6 +20,7 @@ import { installClientRules } from './client-authentication.ts';
 import { clientCredentials } from './client-credentials.ts';
 import type { Consents } from './consent.ts';
 import type { Endings } from './endings.ts';
+import type { EngineUser } from './engine.ts';
 import { base, type EngineModel, type EngineToken, familyOf, isGrantRequest } from './engine-models.ts';
 import type { Families } from './families.ts';
 import type { EngineContext } from './pages.ts';
@@ -30,7 +31,13 @@ import { RESPONSE_MODES } from './response-modes.ts';
 import { sessionModel } from './session-model.ts';
 
 interface EngineInteraction extends EngineModel {
-  readonly result?: { readonly browser?: unknown };
+  result?: { readonly browser?: unknown; readonly login?: Login } | undefined;
+}
+
+/** As `complete.ts` wrote it. */
+interface Login {
+  readonly accountId: string;
+  readonly provedAt?: number;
 }
 
 interface EngineGrant extends EngineModel {
@@ -50,6 +57,7 @@ export interface ModelDeps {
   readonly consents: Consents;
   /** Id of the browser of this request, by its host-only asking cookie. */
   askingBrowser(ctx: EngineContext): Promise<string | undefined>;
+  findUser(app: App, id: string): Promise<EngineUser | undefined>;
 }
 
 /** Replaces these models on this provider. The getters of the prototype are shadowed by own properties. */
@@ -120,14 +128,19 @@ function authorizationCode(provider: Provider, { clock, families }: ModelDeps) {
  * request of its own, and would then hold a result that somebody else proved for it, or give its own to somebody else
  * (ML-42, ML-43). The result therefore names the browser that proved it.
  */
-function interaction(provider: Provider, { askingBrowser }: ModelDeps) {
+function interaction(provider: Provider, { app, askingBrowser, findUser }: ModelDeps) {
   return class Interaction extends base<EngineInteraction>(provider.Interaction) {
     static override async find(value: string, options?: object) {
       const found = await super.find(value, options);
       const { ctx } = Provider;
       if (ctx?.oidc?.provider !== provider || ctx.oidc.route !== 'resume') return found;
       const provedBy = found?.result?.browser;
-      return provedBy === undefined || provedBy === (await askingBrowser(ctx)) ? found : undefined;
+      if (provedBy !== undefined && provedBy !== (await askingBrowser(ctx))) return undefined;
+      const login = found?.result?.login;
+      // Proved before its user was disabled, and not taken up until the user was enabled again: proved anew (AC-21).
+      const changedAt = login && (await findUser(app, login.accountId))?.changedAt;
+      if (found && changedAt !== undefined && (login?.provedAt ?? 0) <= changedAt) found.result = undefined;
+      return found;
     }
   };
 }

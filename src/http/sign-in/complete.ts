@@ -64,6 +64,7 @@ export async function complete(
     accountId: signedIn.userId,
     amr: [...EMAIL_LOGIN.amr],
     acr: EMAIL_LOGIN.acr,
+    provedAt: spent.at,
     remember: request.app.settings.lifetimes.session_cookie === 'persistent',
   };
   // Whoever proves a mailbox has chosen an account by it.

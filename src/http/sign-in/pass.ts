@@ -72,7 +72,10 @@ async function heldPass(
     ? await services.passes.peek(app.id, token, interaction.clientId)
     : undefined;
   const address = parseEmailAddress(pass?.address);
-  return token && address && isMeant(interaction, address) ? { token, address } : undefined;
+  if (!token || !address || !isMeant(interaction, address)) return undefined;
+  // Proved before its user was disabled or removed, as a link of that time (AC-21).
+  const isCutOff = (pass?.issuedAt ?? 0) <= (await services.accounts.mailCutOff(app.id, address.key));
+  return isCutOff ? undefined : { token, address };
 }
 
 function isMeant({ loginHint }: OpenInteraction, address: EmailAddress): boolean {

@@ -24,7 +24,7 @@ import {
 import { LogoutSink } from '../../support/logout-sink.ts';
 import { operator } from '../../support/operator.ts';
 import { Browser, formWith, pageOf } from '../../support/relying-party.ts';
-import { askForMail, formTo, isSignedIn } from '../../support/sign-in.ts';
+import { askForMail, formTo, isSignedIn, landingOf, newBrowser } from '../../support/sign-in.ts';
 import { startTwin, type Twin } from '../../support/twin.ts';
 
 const RESOURCE_SECRET = 'a-long-random-secret-for-tests-0123456789';
@@ -117,6 +117,34 @@ describe('AC-21 users by an operator', () => {
       false,
     );
     await isOver(person);
+  });
+
+  it('AC-21 disabled: a mailbox that was proved before signs nobody in after the user is enabled again', async () => {
+    const address = newAddress();
+    const person = await loginWithTokens(harness, { address });
+    const { browser, waiting, mail } = await askForMail(harness, { address });
+    const proved = await browser.submit(formWith(waiting, 'code'), { code: mail.code }, { follow: false });
+    const resume = /http[^"' ]+\/auth\/[\w-]+/.exec(proved.body)?.[0] ?? '';
+    await postern(`users disable --app shop --user ${address}`);
+    await postern(`users enable --app shop --user ${address}`);
+    const page = await browser.visit(resume);
+    expect(isSignedIn(page)).to.equal(false);
+    expect(formWith(page, 'email'), 'the way on').to.be.an('object');
+    await isOver(person);
+  });
+
+  it('AC-21 disabled: a pass to continue on another device is void, also after the user is enabled again', async () => {
+    const address = newAddress();
+    await loginWithTokens(harness, { address });
+    const { mail, rp } = await askForMail(harness, { address });
+    const phone = newBrowser(harness);
+    const landing = await phone.visit(landingOf(mail));
+    await phone.submit(formWith(landing, 'code'), { code: mail.code });
+    const before = await phone.visit(await rp.authorizationUrl());
+    await postern(`users disable --app shop --user ${address}`);
+    await postern(`users enable --app shop --user ${address}`);
+    expect(isSignedIn(await phone.submit(formTo(before, 'continue')))).to.equal(false);
+    expect(formWith(await phone.visit(await rp.authorizationUrl()), 'email')).to.be.an('object');
   });
 
   it('AC-21 disabled: the mailbox can be proved and nothing comes of it; enabled: a new sign-in is the same user', async () => {
