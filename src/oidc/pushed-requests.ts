@@ -13,6 +13,12 @@ import { base, type EngineModel } from './engine-models.ts';
 /** RFC 9126 §2.2: short, because it is used at once. The engine's own value. */
 export const PUSHED_REQUEST_TTL_S = 60;
 
+/**
+ * Of a request as a JWT. For a public client anybody may push, and the row stays for two hours: at the engine's bound for
+ * bodies, a stranger would fill the store with 70 KB a request. What a browser may send to `/auth` fits (RL-14).
+ */
+const MAX_REQUEST_CHARS = 24 * 1024;
+
 export const requestUriOf = (id: string): string => `urn:ietf:params:oauth:request_uri:${id}`;
 
 interface EnginePushedRequest extends EngineModel {
@@ -33,6 +39,12 @@ export function pushedAuthorizationRequest(provider: Provider) {
         throw new errors.InvalidRequestUri('request_uri has expired');
       }
       return found;
+    }
+
+    override async save(ttl: number): Promise<string> {
+      // RFC 9126 §2.3 has this status for it.
+      if (this.request.length > MAX_REQUEST_CHARS) throw new errors.InvalidRequest('request too large', 413);
+      return super.save(ttl);
     }
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Provider } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
-import { type Clock, SECOND } from '../core/clock.ts';
+import { type Clock, HOUR, SECOND } from '../core/clock.ts';
 import type { Endings } from './endings.ts';
 import { base } from './engine-models.ts';
 
@@ -56,8 +56,12 @@ export function sessionModel(provider: Provider, { app, clock, endings }: Sessio
   };
 }
 
+/** Of a session that nobody signed in to: it holds the form of a sign-out page, and strangers make as many as they like. */
+const ANONYMOUS_S = HOUR / SECOND;
+
 /** Life of a session row from now, in seconds: idle, and never beyond the absolute limit since the sign-in. */
 export function sessionTtl(app: App, clock: Clock, loginTs: number | undefined): number {
+  if (loginTs === undefined) return ANONYMOUS_S;
   const idle = Math.round(app.settings.lifetimes.session_idle / SECOND);
   return Math.max(1, Math.min(idle, secondsLeft(app, clock, loginTs)));
 }

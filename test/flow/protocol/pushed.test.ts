@@ -61,6 +61,14 @@ describe('pushed authorization requests', () => {
     expect(tokens.claims?.sub).to.be.a('string');
   });
 
+  it('RL-14 more than a browser could send to the authorization endpoint is refused, and nothing is kept', async () => {
+    const login_hint = 'x'.repeat(20_000);
+    const { status, json } = await harness.rp().push({ login_hint });
+    expect({ status, error: json.error }).to.deep.equal({ status: 413, error: 'invalid_request' });
+    const largest = await harness.rp().push({ login_hint: 'x'.repeat(14_000) });
+    expect(largest.status).to.equal(201);
+  });
+
   it('OA-34 the answer is 201 with 60 seconds at most, and is not cached', async () => {
     const { status, json, headers } = await harness.rp().push();
     expect(status).to.equal(201);

@@ -1,7 +1,7 @@
 /** Sign-out started by a client (OpenID Connect RP-Initiated Logout): who may end whose session, and where it leads. */
 import { createHmac, createPublicKey, generateKeyPairSync, sign, type webcrypto } from 'node:crypto';
 import { expect } from 'chai';
-import { DAY } from '../../../src/core/clock.ts';
+import { DAY, HOUR, SECOND } from '../../../src/core/clock.ts';
 import { passTime, restoreTime } from '../../support/engine-time.ts';
 import { APPS, callbackOf, type Harness, publicClient, startPostern } from '../../support/harness.ts';
 import type { Form } from '../../support/html-forms.ts';
@@ -39,6 +39,15 @@ describe('sign-out', () => {
   });
   after(() => harness.close());
   afterEach(restoreTime);
+
+  it('RL-14 what a stranger leaves who asks to sign out is kept for an hour at most', async () => {
+    const { headers } = await get(await harness.rp().logoutUrl());
+    const cookies = [headers['set-cookie'] ?? []].flat().filter((one) => one.includes('session-'));
+    const ends = cookies.map((one) => Date.parse(/expires=([^;]+)/.exec(one)?.[1] ?? ''));
+    // The engine writes the end of the row into the cookie, by the real time and in whole seconds.
+    expect(ends).not.to.have.length(0);
+    expect(Math.max(...ends)).to.be.within(Date.now(), Date.now() + HOUR + SECOND);
+  });
 
   const isSignedIn = async ({ browser, rp }: Pick<TokenLogin, 'browser' | 'rp'>): Promise<boolean> => {
     const answer = await browser.tab().visit(await rp.authorizationUrl({ prompt: 'none' }));
