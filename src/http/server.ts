@@ -83,6 +83,7 @@ export function createServer(deps: ServerDeps): Callback {
       req.url = rest + query;
       return house(req, res);
     }
+    if (!isSpelledAsRoute(rest)) throw new PosternError('not_found');
     // A HEAD to a GET that changes state would change it unseen (ML-10).
     if (req.method === 'HEAD' && /^\/(?:auth|session)(?:\/|$)/.test(rest)) {
       res.setHeader('Allow', 'GET');
@@ -138,6 +139,15 @@ function splitTarget(target: string): [pathname: string | undefined, query: stri
 
 /** Dot segments, doubled or encoded separators never reach an app (MT-02). */
 const isCleanPath = (path: string): boolean => !/\/\/|\\|;|\/\.{1,2}(?:\/|$)|%(?:2e|2f|5c|25|00)/i.test(path);
+
+/**
+ * The engine takes its routes in any case and with a slash behind; what is checked here, before it sees them, has one
+ * spelling of each (WB-02, ML-10). Ids of interactions stand behind `/auth/` only.
+ */
+function isSpelledAsRoute(rest: string): boolean {
+  const name = rest.startsWith('/auth/') ? '/auth' : rest;
+  return name === name.toLowerCase() && !rest.endsWith('/');
+}
 
 function createHouse(deps: ServerDeps): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const koa = new Koa();

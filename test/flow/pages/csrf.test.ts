@@ -171,4 +171,29 @@ describe('forms', () => {
       expect(answer.headers.allow).to.include('GET');
     }
   });
+
+  it('WB-02, ML-10 what is checked at the door has one spelling: the engine takes any case and a slash behind', async () => {
+    const { browser, interaction } = await askForMail(harness);
+    const uid = interaction.split('/').at(-1) ?? '';
+    for (const path of [
+      `/AUTH/${uid}`,
+      `/auth/${uid}/`,
+      '/Auth',
+      '/Session/end',
+      '/SESSION/END/',
+      '/JWKS',
+      '/jwks/',
+    ]) {
+      for (const method of ['HEAD', 'GET'] as const) {
+        const answer = await browser.visit(`${harness.url}/shop${path}`, { method, follow: false });
+        expect(answer.status, `${method} ${path}`).to.equal(404);
+      }
+    }
+    for (const path of ['/Session/end/confirm', '/session/END/confirm']) {
+      const headers = { origin: 'https://evil.test', 'content-type': 'application/x-www-form-urlencoded' };
+      const url = new URL(`${harness.url}/shop${path}`);
+      const answer = await exchange(url, { method: 'POST', headers, body: 'logout=yes&xsrf=x' });
+      expect(answer.status, path).to.equal(404);
+    }
+  });
 });
