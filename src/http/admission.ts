@@ -3,7 +3,7 @@
  * waiting to that of the store, and whoever waits longest has gone by the time it is his turn. Beyond the bound the answer
  * is 503 at once, which clients and balancers know how to repeat elsewhere.
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A healthy process has some tens under way; so many means that the store crawls, and each would wait out its patience. */
 const MAX_UNDER_WAY = 2000;
@@ -16,12 +16,26 @@ export class Admission {
     this.#max = max;
   }
 
-  /** Counts the request until its answer has gone or its connection; false when there is no room for it. */
-  enters(res: ServerResponse): boolean {
+  /**
+   * Counts the request until its answer has gone or its connection; false when there is no room for it. One whose body is
+   * still on its way waits for its sender and not for us: a stranger's slow bodies must not close the door (RL-15).
+   */
+  enters(req: IncomingMessage, res: ServerResponse): boolean {
+    const hasRoom = this.#underWay < this.#max;
+    if (hasBody(req)) req.once('end', () => this.#count(res));
+    else this.#count(res);
+    return hasRoom;
+  }
+
+  #count(res: ServerResponse): void {
+    if (res.closed) return;
     this.#underWay += 1;
     res.once('close', () => {
       this.#underWay -= 1;
     });
-    return this.#underWay <= this.#max;
   }
 }
+
+/** RFC 9112 §6.3. */
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

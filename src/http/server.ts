@@ -111,7 +111,7 @@ export function createServer(deps: ServerDeps): Callback {
     res.setHeader('Postern-Reference', info.reference);
     const startedAt = monotonic();
     res.on('finish', () => logRequest(req, res, monotonic() - startedAt, deps));
-    if (!admission.enters(res) && !isProbe(req)) return refuse(res);
+    if (!admission.enters(req, res) && !isProbe(req)) return refuse(res);
     withPatience(info.patience, () => answer(req, res)).catch((fault: unknown) => {
       if (res.headersSent) {
         deps.log.error({ reference: info.reference, fault: faultOf(fault) }, 'request failed');
