@@ -30,6 +30,7 @@ export function installClientRules(provider: Provider, clock: Clock): void {
       const client = await find(id);
       // Not declared; every client of the engine has one.
       const { asymmetricKeyStore: keys } = Object(client) as { asymmetricKeyStore?: PublishedKeys };
+      if (keys && client?.jwksUri !== undefined) askSparingly(keys, clock);
       const asserted =
         Provider.ctx?.oidc?.provider === provider && Provider.ctx.oidc.params?.client_assertion;
       if (keys && asserted && client?.jwksUri !== undefined) await bringKeysUpToDate(keys, clock);
@@ -92,6 +93,30 @@ async function bringKeysUpToDate(keys: PublishedKeys, clock: Clock): Promise<voi
 
 /** When each set was last fetched whole, ms. A cache: every process asks for itself. */
 const fetchedAt = new WeakMap<PublishedKeys, number>();
+
+/** A host that gave no answer of use is left alone for so long. */
+const ASK_AGAIN_MS = 5 * SECOND;
+
+/**
+ * Anybody may send assertions in the name of a client, and the set is asked for before a signature can be checked: without
+ * this, every one of them is a call to a host that is in trouble already, or 64 KB from one that answers too much (OA-41).
+ */
+function askSparingly(keys: PublishedKeys, clock: Clock): void {
+  if (Object.hasOwn(keys, 'refresh')) return;
+  const ask = keys.refresh.bind(keys);
+  let failed: { readonly at: number; readonly cause: unknown } | undefined;
+  const refresh = async (): Promise<void> => {
+    if (failed && Math.abs(clock.now() - failed.at) < ASK_AGAIN_MS) throw failed.cause;
+    try {
+      await ask();
+      failed = undefined;
+    } catch (cause) {
+      failed = { at: clock.now(), cause };
+      throw cause;
+    }
+  };
+  Object.defineProperty(keys, 'refresh', { value: refresh });
+}
 
 /** An assertion is made for one request: what lives longer waits to be stolen. */
 const MAX_ASSERTION_S = 300;

@@ -360,6 +360,7 @@ describe('clients with a key', () => {
           lonely: { ...keyed, jwks_uri: `${sinkUrl}/jwks` },
           away: { ...keyed, jwks_uri: `${sinkUrl}/away` },
           huge: { ...keyed, jwks_uri: `${sinkUrl}/huge` },
+          failing: { ...keyed, jwks_uri: `${sinkUrl}/huge` },
         };
         open = await startPostern({
           apps: { shop: { name: 'Shop', clients } },
@@ -407,6 +408,15 @@ describe('clients with a key', () => {
         sink.keys = { keys: [key.jwk] };
         refused(await from('away'));
         refused(await from('huge'));
+      });
+
+      it('OA-41 a host that fails is left alone for some seconds, however many assertions strangers send', async () => {
+        sink.connections = 0;
+        for (let turn = 0; turn < 6; turn += 1) refused(await from('failing'));
+        expect(sink.connections).to.be.within(1, STAND.servers);
+        passTime(open, 6 * SECOND);
+        refused(await from('failing'));
+        expect(sink.connections).to.be.within(2, STAND.servers + 1);
       });
     });
   });
