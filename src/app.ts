@@ -171,7 +171,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     forgetConsents: (app, userId) => consents.forget(app.id, userId),
   });
   const withdrawConsent: Server['withdrawConsent'] = (app, userId, clientId, by) =>
-    consents.withdraw(app.id, { userId, clientId, by }, { families: familiesOf(app), record: audit.record });
+    consents.withdraw(app.id, { userId, clientId, by }, { families: familiesOf(app), audit });
   const engines: EngineRegistry = new EngineRegistry({
     ...endings,
     keys,

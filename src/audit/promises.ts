@@ -21,7 +21,7 @@ const GIVE_UP_AFTER = HOUR;
 export type Proof =
   /** `event` in the tombstone of this artifact. */
   | { readonly tombstoneOf: string; readonly id: string }
-  /** `event` in the data of this record. */
+  /** `event` in the data of this record; or one of `events`, where one act may follow another before anybody looks. */
   | { readonly record: string; readonly id: string };
 
 export type KnownEntry = AuditEntry & { readonly id: string };
@@ -65,7 +65,7 @@ export class Promises {
     for (const { scope, ...row } of await this.#store.records.due<PromiseRow>(KIND, now, limit)) {
       const app = scope as AppId; // promises are never made in the system scope
       const { entry, proof, madeAt } = row.data;
-      const event = await this.#eventIn(app, proof);
+      const event = await this.#eventIn(app, proof, entry.id);
       if (event === entry.id) await this.keep(app, entry);
       else if (event !== undefined || now - madeAt > GIVE_UP_AFTER) {
         await this.#store.records.remove(app, KIND, row.id);
@@ -77,11 +77,12 @@ export class Promises {
   }
 
   /** Id of the event that the act names; undefined while it was not done. */
-  async #eventIn(app: AppId, proof: Proof): Promise<unknown> {
+  async #eventIn(app: AppId, proof: Proof, expected: string): Promise<unknown> {
     const now = this.#clock.now();
     if ('record' in proof) {
-      const row = await this.#store.records.find<{ event?: unknown }>(app, proof.record, proof.id, now);
-      return row?.data.event;
+      type Acted = { readonly event?: unknown; readonly events?: readonly string[] };
+      const row = await this.#store.records.find<Acted>(app, proof.record, proof.id, now);
+      return row?.data.events?.includes(expected) ? expected : row?.data.event;
     }
     const row = await this.#store.artifacts.find(app, proof.tombstoneOf, proof.id, now);
     return row?.marks[TOMBSTONE]?.event;

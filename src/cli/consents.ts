@@ -30,7 +30,7 @@ export const consentsRevoke: Command = {
   run: (_flags, surface, _operands, values) =>
     withConsents(surface, values, async (found, { app, deployment, userId }) => {
       const clients = values.client === undefined ? found.map(({ clientId }) => clientId) : [values.client];
-      const ends = { families: familiesOf(app, deployment), record: deployment.audit.record };
+      const ends = { families: familiesOf(app, deployment), audit: deployment.audit };
       for (const clientId of clients) {
         const request = { userId, clientId, by: 'operator' } as const;
         const { withdrawn, ended } = await consentsOf(deployment).withdraw(app.id, request, ends);

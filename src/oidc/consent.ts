@@ -5,8 +5,10 @@
  * Withdrawing counts up a number in the record before it ends what the client holds. A Grant remembers the number it was
  * built under, so that an authorization which read the consent before and stored its Grant after is worth nothing (OA-26).
  */
-import type { AuditEntry } from '../audit/events.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { AuditSubject } from '../audit/events.ts';
 import type { Clock } from '../core/clock.ts';
+import { newEventId } from '../core/event-id.ts';
 import { hashOf } from '../core/hash.ts';
 import { type AppId, asUserId } from '../core/ids.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
@@ -24,9 +26,11 @@ export interface ConsentRow extends Allowed {
   readonly at: number;
   /** How often it was withdrawn; absent in rows of before that could be done. */
   readonly withdrawals?: number;
+  /** Ids of the last events about it: a promise of one is kept if the id stands here (AD-10). */
+  readonly events?: readonly string[];
 }
 
-export type ConsentView = Omit<ConsentRow, 'withdrawals'>;
+export type ConsentView = Omit<ConsentRow, 'withdrawals' | 'events'>;
 
 export interface Granted {
   readonly scopes: readonly string[];
@@ -41,8 +45,11 @@ export interface WithdrawalRequest {
 
 export interface WithdrawalDeps {
   readonly families: Pick<Families, 'revokeAll'>;
-  readonly record: (app: AppId, entry: AuditEntry) => Promise<unknown>;
+  readonly audit: ActLog;
 }
+
+/** A row of this kind is not looked at again by itself: its events are promised before the act (ADR 29). */
+export type ActLog = Pick<Audit, 'promise' | 'keep'>;
 
 export interface Withdrawal {
   /** Whether anything was allowed. */
@@ -54,6 +61,8 @@ export interface Withdrawal {
 const KIND = 'consent';
 /** Of one user; the index is by user. */
 const MAX_LIST = 1000;
+/** More than there are acts on one consent within the seconds that a promise waits for its proof. */
+const KEPT_EVENTS = 8;
 
 export class Consents {
   readonly #store: Store;
@@ -78,20 +87,35 @@ export class Consents {
   }
 
   /** Adds scopes to what was granted before at the same host; another host starts anew. */
-  async grant(app: AppId, allowed: Allowed): Promise<void> {
-    const before = await this.#find(app, allowed.userId, allowed.clientId);
-    const kept = before?.data.host === allowed.host ? before.data.scopes : [];
-    const scopes = [...new Set([...kept, ...allowed.scopes])];
-    const withdrawals = before?.data.withdrawals ?? 0;
-    if (!(await this.#write(app, before, { ...allowed, scopes, at: this.#clock.now(), withdrawals })))
-      await this.grant(app, allowed);
+  async grant(app: AppId, allowed: Allowed, audit: ActLog, origin: AuditSubject = {}): Promise<void> {
+    const { userId, clientId } = allowed;
+    const at = this.#clock.now();
+    const entry = {
+      ...origin,
+      type: 'consent.granted',
+      id: newEventId(at),
+      at,
+      clientId,
+      userId: asUserId(userId),
+      scopes: allowed.scopes,
+    } as const;
+    await audit.promise(app, entry, { record: KIND, id: consentId(userId, clientId) });
+    for (;;) {
+      const before = await this.#find(app, userId, clientId);
+      const kept = before?.data.host === allowed.host ? before.data.scopes : [];
+      const scopes = [...new Set([...kept, ...allowed.scopes])];
+      const withdrawals = before?.data.withdrawals ?? 0;
+      const data = { ...allowed, scopes, at, withdrawals, events: eventsWith(before, entry.id) };
+      if (await this.#write(app, before, data)) break;
+    }
+    await audit.keep(app, entry);
   }
 
   /** What a user allows at present, by client. */
   async list(app: AppId, userId: string): Promise<readonly ConsentView[]> {
     const rows = await this.#rowsOf(app, userId);
     return rows
-      .map(({ data: { withdrawals: _, ...view } }) => view)
+      .map(({ data: { withdrawals: _, events: __, ...view } }) => view)
       .filter(({ scopes }) => scopes.length > 0);
   }
 
@@ -101,15 +125,23 @@ export class Consents {
     const before = await this.#find(app, userId, clientId);
     const withdrawn = (before?.data.scopes.length ?? 0) > 0;
     if (before) {
-      const withdrawals = (before.data.withdrawals ?? 0) + 1;
       const at = this.#clock.now();
-      if (!(await this.#write(app, before, { ...before.data, scopes: [], at, withdrawals })))
+      const entry = {
+        type: 'consent.withdrawn',
+        id: newEventId(at),
+        at,
+        clientId,
+        userId: asUserId(userId),
+        by,
+      } as const;
+      if (withdrawn) await ends.audit.promise(app, entry, { record: KIND, id: before.id });
+      const withdrawals = (before.data.withdrawals ?? 0) + 1;
+      const events = withdrawn ? eventsWith(before, entry.id) : (before.data.events ?? []);
+      if (!(await this.#write(app, before, { ...before.data, scopes: [], at, withdrawals, events })))
         return this.withdraw(app, request, ends);
+      if (withdrawn) await ends.audit.keep(app, entry);
     }
     const ended = await ends.families.revokeAll({ userId, clientId }, 'consent_withdrawn');
-    if (withdrawn) {
-      await ends.record(app, { type: 'consent.withdrawn', clientId, userId: asUserId(userId), by });
-    }
     return { withdrawn, ended };
   }
 
@@ -145,3 +177,8 @@ export class Consents {
 }
 
 const consentId = (userId: string, clientId: string): string => hashOf('consent', userId, clientId);
+
+const eventsWith = (before: StoredRecord<ConsentRow> | undefined, id: string): readonly string[] => [
+  ...(before?.data.events ?? []).slice(1 - KEPT_EVENTS),
+  id,
+];

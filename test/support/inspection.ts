@@ -2,6 +2,7 @@
 import type { UserRow } from '../../src/accounts/accounts.ts';
 import type { ChallengeRow } from '../../src/challenges/challenge.ts';
 import type { AppId } from '../../src/core/ids.ts';
+import type { ConsentRow } from '../../src/oidc/consent.ts';
 import { openStore } from '../../src/store/open.ts';
 import { type Artifact, type Store, type StoredRecord, TOMBSTONE } from '../../src/store/port.ts';
 import type { Harness } from './harness.ts';
@@ -64,6 +65,11 @@ export class Inspection {
     if (!row) throw new Error(`no user ${addressKey}`);
     const next = { ...row, data: { ...row.data, status: 'blocked' as const } };
     await this.#store.records.replace(this.#app(slug), 'user', next, this.#harness.clock.now());
+  }
+
+  async consentsOf(userId: string, slug = 'shop'): Promise<readonly ConsentRow[]> {
+    const rows = await this.#records<ConsentRow>('consent', slug);
+    return rows.map(({ data }) => data).filter((row) => row.userId === userId);
   }
 
   challenges(slug = 'shop'): Promise<readonly StoredRecord<ChallengeRow>[]> {

@@ -4,7 +4,8 @@ import { PosternError } from '../../core/errors.ts';
 import type { Page } from '../../core/page.ts';
 import type { InteractionRequest } from '../../methods/method.ts';
 import { scopeText } from '../../oidc/resources.ts';
-import { finishedPage, goOnPage, record } from './complete.ts';
+import { infoOf } from '../request-info.ts';
+import { finishedPage, goOnPage } from './complete.ts';
 import type { SignInServices } from './context.ts';
 
 export async function consentPage(
@@ -48,8 +49,8 @@ export async function grantConsent(
   if (userId === undefined) return beginAnew(request);
   const engine = await services.engines.get(app);
   const { clientId, scopes, redirectHost: host } = interaction;
-  await engine.consents.grant(app.id, { userId, clientId, scopes, host });
-  await record(ctx, request, services, { type: 'consent.granted', scopes });
+  const { reference, ip } = infoOf(ctx.req);
+  await engine.consents.grant(app.id, { userId, clientId, scopes, host }, services.audit, { reference, ip });
   const finished = await engine.finish(ctx.req, ctx.res, interaction, { consent: {} });
   return finished === 'finished'
     ? finishedPage(request.clientFacts(clientId))

@@ -7,6 +7,7 @@
 import type Koa from 'koa';
 import type { App } from '../../apps/apps.ts';
 import { PosternError, unreachable } from '../../core/errors.ts';
+import { asUserId } from '../../core/ids.ts';
 import type { Page } from '../../core/page.ts';
 import { randomToken } from '../../core/random.ts';
 import type { InteractionRequest, Step, StepAnswer } from '../../methods/method.ts';
@@ -234,9 +235,13 @@ async function cancel(
 ): Promise<Page> {
   const engine = await services.engines.get(request.app);
   const denied = { error: 'access_denied', error_description: 'End-User aborted interaction' } as const;
+  // The act is the person's press: whatever becomes of the answer, a crash behind it loses nothing (AD-10).
+  if (request.interaction.prompt === 'consent') {
+    const { accountId } = request.interaction;
+    const asked = accountId === undefined ? {} : { userId: asUserId(accountId) };
+    await record(ctx, request, services, { type: 'consent.declined', ...asked });
+  }
   const finished = await engine.finish(ctx.req, ctx.res, request.interaction, denied);
-  if (request.interaction.prompt === 'consent')
-    await record(ctx, request, services, { type: 'consent.declined' });
   return finished === 'finished'
     ? finishedPage(request.clientFacts(request.interaction.clientId))
     : goOnPage(request, finished.resumeUrl);

@@ -2,12 +2,14 @@
 import { expect } from 'chai';
 import type { AuditEvent, AuditType } from '../../../src/audit/events.ts';
 import { MINUTE, SECOND } from '../../../src/core/clock.ts';
+import { asUserId } from '../../../src/core/ids.ts';
 import { passTime, restoreTime } from '../../support/engine-time.ts';
 import { callbackOf, type Harness, mailParts, signInByCode, startPostern } from '../../support/harness.ts';
 import { Inspection } from '../../support/inspection.ts';
 import { auditOf, loginWithTokens, newAddress, refreshWith, type TokenLogin } from '../../support/logins.ts';
 import { MortalStore } from '../../support/mortal-store.ts';
 import { Browser, formWith } from '../../support/relying-party.ts';
+import { formTo } from '../../support/sign-in.ts';
 import { startTwin, type Twin } from '../../support/twin.ts';
 
 /** More than any flow here writes. */
@@ -184,4 +186,70 @@ describe('audit log, killed between two writes', () => {
       expect(killed).to.be.at.least(3);
     }).timeout(60_000);
   }
+
+  const partner = () => harness.rp('shop', 'partner', { scope: 'openid email' });
+
+  /** Signed in at the house, and asked by the partner. */
+  async function asked() {
+    const { browser, tokens } = await loginWithTokens(harness);
+    const page = await browser.visit(await partner().authorizationUrl());
+    return { browser, page, userId: String(tokens.claims?.sub) };
+  }
+
+  for (const [name, step] of [
+    ['granted', 'consent'],
+    ['declined', 'cancel'],
+  ] as const) {
+    it(`AD-10 consent ${name}: an event once if it was done`, async () => {
+      const killed = await killedEverywhere(
+        asked,
+        async ({ browser, page }) => {
+          await browser.submit(formTo(page, step));
+        },
+        async ({ userId }, isWhole) => {
+          const [one] = await inspection.consentsOf(userId);
+          const events = await ofUser(userId);
+          if (name === 'granted') expect(countOf(events, 'consent.granted')).to.equal(one ? 1 : 0);
+          else expect(one).to.equal(undefined);
+          if (isWhole) expect(countOf(events, `consent.${name}`)).to.equal(1);
+          else expect(countOf(events, `consent.${name}`)).to.be.at.most(1);
+        },
+      );
+      expect(killed).to.be.at.least(2);
+    }).timeout(60_000);
+  }
+
+  it('AD-10 consent withdrawn: an event once if it was done, whatever followed before anybody looked', async () => {
+    const withdraw = (server: Harness['server'], userId: string) => {
+      const app = server.apps.bySlug('shop');
+      if (!app) throw new Error('no shop');
+      return server.withdrawConsent(app, asUserId(userId), 'partner', 'user');
+    };
+    const killed = await killedEverywhere(
+      async () => {
+        const start = await asked();
+        await start.browser.submit(formTo(start.page, 'consent'));
+        return start;
+      },
+      async ({ userId }) => {
+        await withdraw(harness.server, userId);
+      },
+      async ({ userId }) => {
+        const [one] = await inspection.consentsOf(userId);
+        const withdrawn = one?.scopes.length === 0 ? 1 : 0;
+        expect(countOf(await ofUser(userId), 'consent.withdrawn')).to.equal(withdrawn);
+      },
+    );
+    expect(killed).to.be.at.least(3);
+  }).timeout(60_000);
+
+  it('AD-10 a race for one tombstone gives one event', async () => {
+    const { rp, tokens } = await loginWithTokens(harness);
+    const both = [rp, twin.rp()];
+    await Promise.all(
+      Array.from({ length: 16 }, (_, nth) => (both[nth % 2] ?? rp).revoke(tokens.refresh_token)),
+    );
+    await recover();
+    expect(countOf(await ofUser(String(tokens.claims?.sub)), 'grant.revoked')).to.equal(1);
+  });
 });
