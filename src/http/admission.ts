@@ -22,7 +22,7 @@ export class Admission {
    */
   enters(req: IncomingMessage, res: ServerResponse): boolean {
     const hasRoom = this.#underWay < this.#max;
-    if (hasBody(req)) req.once('end', () => this.#count(res));
+    if (waitsForBody(req)) req.once('end', () => this.#count(res));
     else this.#count(res);
     return hasRoom;
   }
@@ -36,6 +36,7 @@ export class Admission {
   }
 }
 
-/** RFC 9112 §6.3. */
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+/** By RFC 9112 §6.3. Of other methods nobody reads the body: that would end only behind the answer. */
+const waitsForBody = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'POST' &&
+  (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);

@@ -65,6 +65,11 @@ describe('admission', () => {
     expect(await isOpen()).to.equal(true);
   });
 
+  it('a GET counts from its head on, whatever it says of a body', async () => {
+    for (let index = 0; index < MAX; index += 1) await send(POST.replace('POST', 'GET'));
+    expect(await isOpen()).to.equal(false);
+  });
+
   for (const [what, start, rest] of [
     ['a length', POST, '0123456789'],
     ['chunks', POST.replace('Content-Length: 10', 'Transfer-Encoding: chunked'), '1\r\nx\r\n0\r\n\r\n'],
