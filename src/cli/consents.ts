@@ -18,6 +18,7 @@ export const consentsList: Command = {
   options: OPTIONS,
   run: (_flags, surface, _operands, values) =>
     withConsents(surface, values, async (found) => {
+      if (found.length === 0) surface.complain('nothing was allowed');
       for (const one of found) surface.print(lineOf(one));
       return EXIT.ok;
     }),

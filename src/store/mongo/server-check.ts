@@ -1,5 +1,5 @@
 /** What `postern store check` says of a MongoDB. Reads only, apart from the probe that every readiness check writes too. */
-import type { Db, Document } from 'mongodb';
+import { type Db, type Document, MongoServerError } from 'mongodb';
 import type { Finding } from '../maintenance.ts';
 import { collectionsOf } from './link.ts';
 import { namesOf } from './mongo-fault.ts';
@@ -12,6 +12,8 @@ import { assertKnownVersion, INDEXES, PROBE_ID, SCHEMA_VERSION } from './schema.
 const SAFE_BUILDS: Readonly<Record<string, number>> = { '6.0': 27, '7.0': 28, '8.0': 17, '8.2': 3 };
 const LAST_LEAKY = { major: 8, minor: 2 } as const;
 const OLDEST_MAJOR = 6;
+/** What the server answers about the indexes of a collection that is not there. */
+const NAMESPACE_NOT_FOUND = 26;
 
 export async function checkServer(db: Db, name: string): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
@@ -86,7 +88,11 @@ async function indexFinding(db: Db, room: keyof typeof INDEXES): Promise<Finding
   try {
     for (const index of await collection.listIndexes().toArray()) present.set(String(index.name), index);
   } catch (thrown) {
-    return { level: 'fault', subject, detail: `cannot be listed: ${namesOf(thrown)}` };
+    const isMissing = thrown instanceof MongoServerError && thrown.code === NAMESPACE_NOT_FOUND;
+    const why = isMissing
+      ? 'the collection does not exist: the first start makes it'
+      : `cannot be listed: ${namesOf(thrown)}`;
+    return { level: 'fault', subject, detail: why };
   }
   const missing = INDEXES[room].filter((wanted) => {
     const found = present.get(wanted.name ?? '');
