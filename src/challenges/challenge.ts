@@ -3,6 +3,9 @@ import { type AppId, asChallengeId, type ChallengeId } from '../core/ids.ts';
 import type { StoredRecord } from '../store/port.ts';
 import type { SecretSource } from './secrets.ts';
 
+/** Of its rows in the store. */
+export const CHALLENGE = 'challenge';
+
 export type ChallengeStatus = 'pending' | 'proved' | 'used' | 'closed';
 
 /** What is known of the mail of the newest send. */
@@ -45,6 +48,16 @@ export interface ChallengeRow {
   readonly mailReason?: string | undefined;
   /** The spend, kept through what comes after it: the event is read from here after a crash (AD-10). */
   readonly spent?: ChallengeSpend | undefined;
+  /** Given to the browser that went on elsewhere, in the same write as the spend: neither is there without the other. */
+  readonly pass?: ChallengePass | undefined;
+}
+
+export interface ChallengePass {
+  /** SHA-256 of the whole pass. */
+  readonly hash: string;
+  readonly endsAt: number;
+  /** When it signed somebody in. */
+  readonly spentAt?: number;
 }
 
 export type ChallengeSpend =

@@ -20,7 +20,9 @@ import type { Claim, Limits, RuleName } from '../limits/limits.ts';
 import type { MailIntent } from '../mail/outbox.ts';
 import { type Store, StoreConflict } from '../store/port.ts';
 import {
+  CHALLENGE,
   type Challenge,
+  type ChallengePass,
   type ChallengeRow,
   type ChallengeSpend,
   type ChallengeStatus,
@@ -30,9 +32,9 @@ import {
   isOpen,
   secretSource,
 } from './challenge.ts';
-import { code, isCode, isLinkSecret, linkSecret } from './secrets.ts';
+import { isPassOpen, PASS_MS, passHash, passToken } from './passes.ts';
+import { code, isCode, isLinkSecret, linkSecret, passSecret } from './secrets.ts';
 
-const KIND = 'challenge';
 /** Of two requests for the same mail the second finds the first one's challenge at its next look. */
 const RACE_ATTEMPTS = 3;
 /** Rows outlive their links, so that an old mail is told "expired", not "unknown" (PR-03: at most a day). */
@@ -69,6 +71,11 @@ export type Check =
   | { readonly outcome: 'wrong'; readonly left: number }
   | { readonly outcome: 'code_closed' }
   | { readonly outcome: 'gone'; readonly reason: 'expired' | 'used' | 'unknown' };
+
+/** Of a code typed in a browser that did not ask; `pass` is what that browser may go on with. */
+export type Continued =
+  | { readonly outcome: 'right'; readonly challenge: Challenge; readonly pass: string }
+  | Exclude<Check, { outcome: 'right' }>;
 
 /** `act` and `at` name the one act that was done, for what has to be written down once. */
 export type Spent =
@@ -145,9 +152,13 @@ export class Challenges {
     const isFresh = newest?.data.status === 'pending' && newest.data.endsAt - now > this.#lifetime(app) / 2;
     const reusable = isFresh ? newest : undefined;
     if (verdict.allowed) {
-      const challenge = reusable
-        ? await this.#resend(app, reusable)
-        : await this.#create(input, same.length, 'queued');
+      const asked = reusable ? this.#resend(app, reusable) : this.#create(input, same.length, 'queued');
+      // Whoever was told 503 asks again at once; what bounds the mails stays counted, since the row may be there.
+      const challenge = await asked.catch(async (fault: unknown) => {
+        const hold = this.#mailClaims(input).filter(({ rule }) => rule === 'resend');
+        await this.#deps.limits.giveBack(app.id, hold).catch(() => undefined);
+        throw fault;
+      });
       if (!challenge) return this.#undo(input);
       const { sends: send, sentAt, purpose } = challenge.data;
       await Promise.all([
@@ -177,7 +188,12 @@ export class Challenges {
   async ofInteraction(app: AppId, uid: string, browser?: string): Promise<readonly Challenge[]> {
     // The `interaction` limit keeps their number far below.
     const query = { group: groupOf(app, uid), limit: 100 };
-    const rows = await this.#deps.store.records.list<ChallengeRow>(app, KIND, query, this.#deps.clock.now());
+    const rows = await this.#deps.store.records.list<ChallengeRow>(
+      app,
+      CHALLENGE,
+      query,
+      this.#deps.clock.now(),
+    );
     return rows
       .filter((row) => browser === undefined || row.data.browser === browser)
       .sort((a, b) => a.data.lastAskedAt - b.data.lastAskedAt || a.data.createdAt - b.data.createdAt);
@@ -185,7 +201,7 @@ export class Challenges {
 
   async find(app: AppId, id: string): Promise<Challenge | undefined> {
     if (!isIdForm(id)) return undefined;
-    return this.#deps.store.records.find<ChallengeRow>(app, KIND, id, this.#deps.clock.now());
+    return this.#deps.store.records.find<ChallengeRow>(app, CHALLENGE, id, this.#deps.clock.now());
   }
 
   /** What a challenge is still good for in the asking browser. */
@@ -237,27 +253,36 @@ export class Challenges {
 
   /**
    * A code typed where the link was opened, in a browser that did not ask: the only thing that has an effect there. Spends
-   * the challenge for this browser; the one that asked is not completed by it (ML-40).
+   * the challenge for this browser, in one write with its pass; the one that asked is not completed by it (ML-40). While
+   * the pass is unspent this browser may repeat it, because its answer may have been lost (RL-07).
+   * @param browserSecret a random value that only this browser has
    */
   async continueElsewhere(
     { id: app, ...rest }: App,
     id: string,
     typed: string | undefined,
     typist: Typist,
-  ): Promise<Check> {
+    browserSecret: string,
+  ): Promise<Continued> {
     const challenge = await this.find(app, id);
     if (!challenge) return { outcome: 'gone', reason: 'unknown' };
-    const reason = goneBecause(challenge, this.#deps.clock.now());
+    const now = this.#deps.clock.now();
+    const source = secretSource(app, challenge);
+    const pass = passToken(id, passSecret(this.#deps.keyring, source, browserSecret));
+    // Nothing to guess: the pass shows that this browser typed the right one before.
+    if (isPassOpen(challenge.data.pass, pass, now)) return { outcome: 'right', challenge, pass };
+    const reason = goneBecause(challenge, now);
     if (reason || challenge.data.status !== 'pending') return { outcome: 'gone', reason: reason ?? 'used' };
     if (!hasCode(rest)) return { outcome: 'code_closed' };
     const claims = await this.#elsewhereClaims(app, challenge, typist);
     const check = await this.#evaluate(app, challenge, [challenge], claims, typed);
     if (check.outcome !== 'right') return check;
     if (await this.#isCutOff(app, challenge)) return { outcome: 'gone', reason: 'used' };
-    const spent = await this.#spend(app, challenge, 'used', { type: 'challenge.continued' });
+    const given = { hash: passHash(pass), endsAt: now + PASS_MS };
+    const spent = await this.#spend(app, challenge, 'used', { type: 'challenge.continued' }, given);
     if (!spent) return { outcome: 'gone', reason: 'used' };
     await this.#recordAll(app, spent, spendOf(spent));
-    return { outcome: 'right', challenge: spent };
+    return { outcome: 'right', challenge: spent, pass };
   }
 
   /**
@@ -350,7 +375,7 @@ export class Challenges {
     const dueAt = data.status === 'pending' ? Math.max(data.endsAt, now + 1) : challenge.dueAt;
     const written = await this.#deps.store.records.replace(
       intent.app,
-      KIND,
+      CHALLENGE,
       { ...challenge, dueAt, data },
       now,
     );
@@ -362,7 +387,7 @@ export class Challenges {
   /** Finishes what a process that died has left: mails without a job (RL-01), acts without their event (AD-10). */
   async repair(limit: number): Promise<void> {
     const now = this.#deps.clock.now();
-    for (const { scope, ...row } of await this.#deps.store.records.due<ChallengeRow>(KIND, now, limit)) {
+    for (const { scope, ...row } of await this.#deps.store.records.due<ChallengeRow>(CHALLENGE, now, limit)) {
       const app = scope as AppId; // challenges are never kept in the system scope
       const isWaiting = row.data.mail === 'queued' && isLive(row, now);
       if (isWaiting)
@@ -374,7 +399,7 @@ export class Challenges {
       // A spend may be repeated by its browser until the end, and then has more to tell.
       const end = isOpenEnded && isLive(row, now) ? row.data.endsAt + REPAIR_AFTER_MS : undefined;
       const dueAt = isWaiting ? now + REPAIR_AFTER_MS : end;
-      await this.#deps.store.records.replace(app, KIND, { ...row, dueAt }, now);
+      await this.#deps.store.records.replace(app, CHALLENGE, { ...row, dueAt }, now);
     }
   }
 
@@ -427,7 +452,7 @@ export class Challenges {
       expiresAt: now + RETENTION_MS,
     };
     try {
-      return await store.records.insert(app.id, KIND, draft, now);
+      return await store.records.insert(app.id, CHALLENGE, draft, now);
     } catch (error) {
       if (error instanceof StoreConflict) return undefined;
       throw error;
@@ -441,7 +466,7 @@ export class Challenges {
   async #turnTo(app: AppId, challenge: Challenge): Promise<Challenge> {
     const now = this.#deps.clock.now();
     const next = { ...challenge, data: { ...challenge.data, lastAskedAt: now } };
-    return (await this.#deps.store.records.replace(app, KIND, next, now)) ?? challenge;
+    return (await this.#deps.store.records.replace(app, CHALLENGE, next, now)) ?? challenge;
   }
 
   async #resend(app: App, challenge: Challenge): Promise<Challenge | undefined> {
@@ -457,23 +482,24 @@ export class Challenges {
       mailReason: undefined,
     };
     const next = { ...challenge, data, dueAt: now + REPAIR_AFTER_MS };
-    return this.#deps.store.records.replace(app.id, KIND, next, now);
+    return this.#deps.store.records.replace(app.id, CHALLENGE, next, now);
   }
 
-  /** The one write of a spend carries its event, and the time at which it is looked for in the log. */
   /** Asked for before its user was disabled or removed (AC-21). Told to nobody but who has the secret or the code. */
   async #isCutOff(app: AppId, { data }: Challenge): Promise<boolean> {
     return data.createdAt <= (await this.#deps.accounts.mailCutOff(app, data.addressKey));
   }
 
+  /** The one write of a spend carries its event, and the time at which it is looked for in the log. */
   #spend(
     app: AppId,
     challenge: Challenge,
     to: 'proved' | 'used',
     act: DistributiveOmit<ChallengeSpend, 'at'>,
+    pass?: ChallengePass,
   ): Promise<Challenge | undefined> {
     const now = this.#deps.clock.now();
-    const change = { dueAt: now + REPAIR_AFTER_MS, spent: { ...act, at: now } };
+    const change = { dueAt: now + REPAIR_AFTER_MS, spent: { ...act, at: now }, ...(pass ? { pass } : {}) };
     return this.#move(app, challenge, 'pending', to, change);
   }
 
@@ -483,14 +509,28 @@ export class Challenges {
     challenge: Challenge,
     from: ChallengeStatus,
     to: ChallengeStatus,
-    { spent, ...row }: { readonly dueAt?: number | undefined; readonly spent?: ChallengeSpend },
+    {
+      spent,
+      pass,
+      ...row
+    }: {
+      readonly dueAt?: number | undefined;
+      readonly spent?: ChallengeSpend;
+      readonly pass?: ChallengePass;
+    },
   ): Promise<Challenge | undefined> {
     let current: Challenge | undefined = challenge;
     const now = this.#deps.clock.now();
     while (current && current.data.status === from && (isLive(current, now) || to !== 'proved')) {
-      const data = { ...current.data, status: to, movedAt: now, ...(spent ? { spent } : {}) };
+      const data = {
+        ...current.data,
+        status: to,
+        movedAt: now,
+        ...(spent ? { spent } : {}),
+        ...(pass ? { pass } : {}),
+      };
       const next: Challenge = { ...current, ...row, data };
-      const written = await this.#deps.store.records.replace(app, KIND, next, now);
+      const written = await this.#deps.store.records.replace(app, CHALLENGE, next, now);
       if (written) return written;
       current = await this.find(app, challenge.id);
     }

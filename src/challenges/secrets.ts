@@ -22,6 +22,14 @@ export function linkSecret(keyring: Keyring, source: SecretSource): string {
   return derive(keyring, 'challenge-link', source).toString('base64url');
 }
 
+/**
+ * What a browser that typed the code elsewhere is given: derived from its own random cookie, so that only this browser gets
+ * the same one again when an answer was lost.
+ */
+export function passSecret(keyring: Keyring, source: SecretSource, browserSecret: string): string {
+  return derive(keyring, 'challenge-pass', source, browserSecret).toString('base64url');
+}
+
 const CODES = 10 ** CODE_DIGITS;
 
 /** Eight decimal digits. 64 bits are reduced to fewer than 27: the bias is below 2^-37. */
@@ -36,6 +44,11 @@ export const isLinkSecret = (keyring: Keyring, source: SecretSource, presented: 
 export const isCode = (keyring: Keyring, source: SecretSource, presented: string): boolean =>
   isSameSecret(code(keyring, source), presented);
 
-function derive(keyring: Keyring, label: 'challenge-link' | 'challenge-code', source: SecretSource): Buffer {
-  return keyring.mac(source.app, label, [source.purpose, source.id, source.salt], source.keyVersion);
+function derive(
+  keyring: Keyring,
+  label: 'challenge-link' | 'challenge-code' | 'challenge-pass',
+  source: SecretSource,
+  ...more: readonly string[]
+): Buffer {
+  return keyring.mac(source.app, label, [source.purpose, source.id, source.salt, ...more], source.keyVersion);
 }

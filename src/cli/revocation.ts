@@ -8,7 +8,6 @@ import { openMaintenance, openStore, type StoreOptions } from '../store/open.ts'
 const SIGN_INS_UNDER_WAY: readonly (readonly [Table, string])[] = [
   ['record', 'challenge'],
   ['record', 'browser'],
-  ['oneTime', 'pass'],
 ];
 
 /** The epoch first: what is made of an old challenge meanwhile hangs on an interaction that is void already. */

@@ -14,6 +14,7 @@ import { randomBuffer } from './random.ts';
 export type Purpose =
   | 'challenge-link'
   | 'challenge-code'
+  | 'challenge-pass'
   | 'refresh-successor'
   | 'seal'
   | 'cookie'

@@ -14,11 +14,13 @@ interface Rule {
   readonly max: OwnNumber;
   /** `app`: counted per app. `all`: over all apps, because one mailbox or one network is behind all of them. */
   readonly over: 'app' | 'all';
+  /** Only spaces acts out, which another rule bounds: a try of which nobody knows whether it was counted is given back. */
+  readonly isSpacing?: true;
 }
 
 const RULES = {
   /** Between two mails of one request to one address (ML-50); the window is the app's `limits.resend_after`. */
-  resend: { windowMs: undefined, max: 1, over: 'app' },
+  resend: { windowMs: undefined, max: 1, over: 'app', isSpacing: true },
   /** Mails to one mailbox over all apps and spellings (ML-50, ML-52); the number is the app's `limits.mails_per_mailbox`. */
   mailbox: { windowMs: 10 * MINUTE, max: undefined, over: 'all' },
   /** Mails asked for in one interaction, whatever the addresses: bounds its challenges. Longer than an interaction lives. */
@@ -80,10 +82,9 @@ export class Limits {
     const failed = tries.find((one) => one.status === 'rejected');
     if (failed) {
       // Without the shared count nothing is allowed (WB-08), and a try that was not counted whole costs nothing.
-      const given = this.giveBack(
-        app,
-        taken.map(({ claim }) => claim),
-      );
+      const isTaken = (index: number) => tries[index]?.status === 'fulfilled';
+      const mayBeCounted = claims.filter((claim, index) => isTaken(index) || isSpacing(claim));
+      const given = this.giveBack(app, mayBeCounted);
       await given.catch(() => undefined);
       throw failed.reason;
     }
@@ -124,6 +125,8 @@ export class Limits {
   }
 }
 
+const ruleOf = ({ rule }: Claim): Rule => RULES[rule];
+const isSpacing = (claim: Claim): boolean => ruleOf(claim).isSpacing === true;
 const scopeOf = (app: Scope, claim: Claim): Scope => (RULES[claim.rule].over === 'all' ? SYSTEM : app);
 const keyOf = (claim: Claim): string => `${claim.rule}:${claim.subject}`;
 

@@ -54,6 +54,8 @@ export interface LinkRequest extends CommonRequest {
   readonly linkId: string;
   /** The link secret came by path and waits in a cookie. */
   readonly hasSecret: boolean;
+  /** Random, in a cookie of this browser alone; set for every POST. */
+  readonly browserSecret: string | undefined;
   form(step: string): FormContext;
   /** A form of an interaction that this browser is known to have begun. */
   interactionForm(uid: string, step: string): FormContext;
@@ -75,7 +77,7 @@ export type StepAnswer =
       spend(): Promise<Spent>;
     }
   /** The mailbox is proved in a browser that did not ask: it may go on at the client with a pass. */
-  | { readonly answer: 'passed'; readonly address: string; readonly clientId: string }
+  | { readonly answer: 'passed'; readonly pass: string; readonly clientId: string }
   | { readonly answer: 'refused'; readonly error: ErrorCode };
 
 export interface Step<Request> {

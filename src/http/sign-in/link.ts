@@ -61,6 +61,7 @@ async function linkRequest(
     linkId,
     body,
     target: undefined,
+    browserSecret: readCookie(ctx, app, 'csrf'),
     hasSecret: readCookie(ctx, app, 'link')?.startsWith(`${linkId}.`) ?? false,
     browser: await browserFacts(ctx, services),
     clientFacts: (clientId) => clientFactsOf(app, clientId),
@@ -101,14 +102,14 @@ function findStep(name: string, verb: 'GET' | 'POST', services: SignInServices):
 }
 
 /** Hands the browser its pass and sends it to the client, which starts an authorization of its own here. */
-async function passOn(
+function passOn(
   ctx: Koa.Context,
   request: LinkRequest,
-  { address, clientId }: Extract<StepAnswer, { answer: 'passed' }>,
+  { pass, clientId }: Extract<StepAnswer, { answer: 'passed' }>,
   services: SignInServices,
-): Promise<void> {
+): void {
   const { name, start } = request.clientFacts(clientId);
   if (!start) throw new PosternError('not_found');
-  setCookie(ctx, request.app, 'pass', await services.passes.issue(request.app.id, { address, clientId }));
+  setCookie(ctx, request.app, 'pass', pass);
   show(ctx, { view: 'go-on', status: 200, url: start.url, clientName: name }, services);
 }

@@ -85,19 +85,18 @@ async function continueHere(request: LinkRequest, services: MethodServices): Pro
   const { app, linkId, browser } = request;
   const challenge = await services.challenges.find(app.id, linkId);
   // Without a place to go on at, the code would be spent for nothing.
-  if (!challenge || !request.clientFacts(challenge.data.clientId).start)
+  if (!challenge || !request.clientFacts(challenge.data.clientId).start || !request.browserSecret)
     return { answer: 'refused', error: 'not_found' };
   const check = await services.challenges.continueElsewhere(
     app,
     linkId,
     readCode(request.body.code),
     browser,
+    request.browserSecret,
   );
   switch (check.outcome) {
-    case 'right': {
-      const { address, clientId } = check.challenge.data;
-      return { answer: 'passed', address, clientId };
-    }
+    case 'right':
+      return { answer: 'passed', pass: check.pass, clientId: check.challenge.data.clientId };
     case 'wrong':
       return page(await elsewhere(request, challenge, services, { status: 400, error: 'wrong_code' }));
     case 'code_closed':

@@ -1,6 +1,8 @@
 /** "Continue on this device instead": the code typed where the link was opened gives this browser a one-time pass. */
 import { expect } from 'chai';
 import { MINUTE, SECOND } from '../../../src/core/clock.ts';
+import { presentPatience } from '../../../src/core/patience.ts';
+import { type Store, StoreUnavailable } from '../../../src/store/port.ts';
 import { passTime, restoreTime } from '../../support/engine-time.ts';
 import {
   APPS,
@@ -10,12 +12,15 @@ import {
   redeemLink,
   startPostern,
 } from '../../support/harness.ts';
+import type { Form } from '../../support/html-forms.ts';
 import { Inspection } from '../../support/inspection.ts';
+import { intercepted, type Room } from '../../support/intercepted-store.ts';
 import { newAddress } from '../../support/logins.ts';
 import { type Answer, type Browser, formsOf, formWith, pageOf } from '../../support/relying-party.ts';
 import {
   type Asked,
   askForMail,
+  csrfOf,
   formTo,
   isSignedIn,
   landingOf,
@@ -30,9 +35,14 @@ const RACE = 64;
 describe('continue on this device', () => {
   let harness: Harness;
   let inspection: Inspection;
+  /** What happens to the next call of this kind; then nothing any more. */
+  let fault: { readonly room: Room; readonly method: string; readonly isMade: boolean } | undefined;
   before(async () => {
     const clients = { ...APPS.shop.clients, second: publicClient({ client_name: 'Second' }) };
-    harness = await startPostern({ apps: { shop: { ...APPS.shop, clients }, studio: APPS.studio } });
+    harness = await startPostern({
+      apps: { shop: { ...APPS.shop, clients }, studio: APPS.studio },
+      wrapStore: withFault,
+    });
     inspection = await Inspection.open(harness);
   });
   after(async () => {
@@ -44,11 +54,12 @@ describe('continue on this device', () => {
   /** Types the code on the link's page in a browser that did not ask; gives that browser, which holds a pass now. */
   async function continued(
     phone = newBrowser(harness),
-  ): Promise<{ asked: Asked; phone: Browser; answer: Answer }> {
+  ): Promise<{ asked: Asked; phone: Browser; form: Form; answer: Answer }> {
     const asked = await askForMail(harness);
     const landing = await phone.visit(landingOf(asked.mail));
-    const answer = await phone.submit(formWith(landing, 'code'), { code: asked.mail.code });
-    return { asked, phone, answer };
+    const form = formWith(landing, 'code');
+    const answer = await phone.submit(form, { code: asked.mail.code });
+    return { asked, phone, form, answer };
   }
 
   const passOf = (browser: Browser) => browser.jar.named(/(^|-)pass-/).filter(({ value }) => value !== '');
@@ -182,6 +193,57 @@ describe('continue on this device', () => {
     formWith(await late.phone.tab().visit(await rp.authorizationUrl()), 'email');
     expect(isSignedIn(await late.phone.submit(form))).to.equal(false);
   });
+
+  const withFault = (store: Store): Store =>
+    intercepted(store, (room, method) => {
+      if (fault?.room !== room || fault.method !== method || !presentPatience()) return undefined;
+      const { isMade } = fault;
+      fault = undefined;
+      const away = new StoreUnavailable(new Error('injected'));
+      if (!isMade) return Promise.reject(away);
+      return () => {
+        throw away;
+      };
+    });
+
+  for (const isMade of [false, true]) {
+    it(`RL-07 the spend ${isMade ? 'whose answer is lost' : 'that fails'}: the same browser presses again and goes on`, async () => {
+      const asked = await askForMail(harness);
+      const phone = newBrowser(harness);
+      const form = formWith(await phone.visit(landingOf(asked.mail)), 'code');
+      const values = { code: asked.mail.code };
+      fault = { room: 'records', method: 'replace', isMade };
+      expect((await phone.submit(form, values)).status).to.equal(503);
+      expect(await inspection.statusOf(asked.mail.id)).to.equal(isMade ? 'used' : 'pending');
+      expect(passOf(phone)).to.have.length(0);
+      expect((await phone.submit(form, values)).next).to.equal('http://client.test/');
+      const page = await phone.visit(await harness.rp().authorizationUrl());
+      expect(isSignedIn(await phone.submit(formTo(page, 'continue')))).to.equal(true);
+    });
+  }
+
+  it('RL-07 ML-21 an answer that never arrived: the repeat gives the same pass, in no other browser, and not once it is spent', async () => {
+    const { asked, phone, form } = await continued();
+    const [first] = passOf(phone);
+    const other = newBrowser(harness);
+    const body = { csrf: await csrfIn(other), code: asked.mail.code };
+    const press = () => phone.tab().submit(form, { code: asked.mail.code }, { from: form.action });
+    expect((await press()).next).to.equal('http://client.test/');
+    expect(passOf(phone).map(({ value }) => value)).to.deep.equal([first?.value]);
+    const foreign = await other.tab().visit(form.action, { method: 'POST', body, from: form.action });
+    expect(foreign.status).to.equal(410);
+    expect(passOf(other)).to.have.length(0);
+    const page = await phone.visit(await harness.rp().authorizationUrl());
+    expect(isSignedIn(await phone.submit(formTo(page, 'continue')))).to.equal(true);
+    expect((await press()).status).to.equal(410);
+    expect(passOf(phone)).to.have.length(0);
+  });
+
+  /** The token of this browser's forms, from a link that is open. */
+  async function csrfIn(browser: Browser): Promise<string> {
+    const { mail } = await askForMail(harness);
+    return csrfOf(await browser.visit(landingOf(mail)));
+  }
 
   it('"use another account" lets go of the pass', async () => {
     const { phone } = await continued();
