@@ -25,6 +25,11 @@ export class FaultyStore {
     this.#struck = undefined;
   }
 
+  /** What failed stays known. */
+  disarm(): void {
+    this.#left = -1;
+  }
+
   /** The call that failed; undefined when the flow had fewer. */
   get struck(): string | undefined {
     return this.#struck;
