@@ -62,7 +62,7 @@ export class Load {
     return this.#server.profiled(file, () => this.round(operation, count));
   }
 
-  async memory(): Promise<Pick<Usage, 'rss' | 'live'>> {
+  async memory(): Promise<Omit<Usage, 'cpuMs' | 'mainMs'>> {
     return this.#server.usage();
   }
 

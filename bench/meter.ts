@@ -12,6 +12,11 @@ export interface Usage {
   readonly rss: number;
   /** What is in use of the heap and beside it, bytes; after a collection when Node runs with `--expose-gc`. */
   readonly live: number;
+  /** Of the heap of the main thread, in use, bytes. */
+  readonly heapUsed: number;
+  /** Beside the heap, held by its objects, bytes; what is in array buffers is part of it. */
+  readonly external: number;
+  readonly arrayBuffers: number;
 }
 
 /** What the parent asks for: figures so far, or a CPU profile of the main thread from now on. */
@@ -67,7 +72,15 @@ function usage(): Usage {
   const all = process.cpuUsage();
   const main = process.threadCpuUsage();
   globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
   const ms = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
-  return { cpuMs: ms(all), mainMs: ms(main), rss: process.memoryUsage.rss(), live: heapUsed + external };
+  return {
+    cpuMs: ms(all),
+    mainMs: ms(main),
+    rss: process.memoryUsage.rss(),
+    live: heapUsed + external,
+    heapUsed,
+    external,
+    arrayBuffers,
+  };
 }
