@@ -10,6 +10,7 @@ import { describeFault } from '../src/config/fault.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { createLog } from '../src/log.ts';
 import type { Transport } from '../src/mail/transport.ts';
+import { Metrics } from '../src/metrics/metrics.ts';
 import { answerParent, tell } from './meter.ts';
 
 const toParent: Transport = {
@@ -26,6 +27,7 @@ if (!loaded.ok) throw new Error(loaded.faults.map(describeFault).join('\n'));
 const { config } = loaded;
 const server = await buildServer(config, {
   log: createLog(config.logLevel),
+  metrics: new Metrics(),
   ...(process.env.BENCH_MAIL === 'ipc' ? { transport: toParent } : {}),
 });
 await server.warmUp();
