@@ -10,8 +10,8 @@ import { openStore } from '../src/store/open.ts';
 import { type ArtifactDraft, type RecordDraft, type Store, SYSTEM } from '../src/store/port.ts';
 
 const DAY = 86_400_000;
-/** So that the next commits are made up while one is under way. */
-const AT_ONCE = 512;
+/** So that the next commits are made up while one is under way; more would wait for a connection longer than the driver lets them. */
+const AT_ONCE = 32;
 const PER_TRANSACTION = 100_000;
 const CLIENT = 'web';
 
