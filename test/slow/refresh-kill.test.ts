@@ -38,7 +38,7 @@ interface Family {
 
 for (const store of STORES) {
   describe(`refreshes while processes are killed: ${store}`, function () {
-    this.timeout(120_000 + KILLS * 5000);
+    this.timeout(120_000 + KILLS * 10_000);
     const random = randomFrom(SEED);
     const families: Family[] = [];
     let cluster: Cluster;
@@ -114,8 +114,10 @@ for (const store of STORES) {
       );
       const killers = Promise.all(PAIRS.map((pair) => killPair(pair, KILLS / PAIRS.length)));
       // A client that fails ends the killing.
-      await Promise.race([clients, killers]).finally(() => {
+      await Promise.race([clients, killers]).finally(async () => {
         isOver = true;
+        // No process is left behind that was being started.
+        await Promise.allSettled([clients, killers]);
       });
       await Promise.all([clients, killers]);
       const given = families.reduce((sum, { values }) => sum + values.length, 0);
