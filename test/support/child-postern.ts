@@ -32,6 +32,7 @@ export interface ChildOptions {
 
 export class ChildPostern {
   readonly url: string;
+  readonly configFile: string;
   readonly #child: ChildProcess;
   readonly #chunks: Buffer[] = [];
   /** Signal that ended it, or its exit code. */
@@ -49,15 +50,16 @@ export class ChildPostern {
       environment,
     } = options;
     this.url = `http://localhost:${port}`;
-    // JSON is YAML.
-    writeFileSync(join(directory, 'postern.yaml'), JSON.stringify({ apps }));
+    // JSON is YAML. A file for each: one that starts would read what another is just writing.
+    this.configFile = join(directory, `postern-${port}.yaml`);
+    writeFileSync(this.configFile, JSON.stringify({ apps }));
     this.#child = spawn(process.execPath, [entry], {
       cwd: ROOT,
       env: {
         PATH: process.env.PATH,
         NODE_ENV: 'development',
         PORT: String(port),
-        CONFIG: join(directory, 'postern.yaml'),
+        CONFIG: this.configFile,
         STORE_URL: storeUrl,
         SECRET_KEY: secret,
         SMTP_URL: smtpUrl,

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../conformance/processes.ts';
 import { CHILD_APPS, CHILD_CALLBACK, ChildPostern, partsOf } from './child-postern.ts';
@@ -67,7 +66,7 @@ export class Cluster {
     const told = {
       ...environment,
       NODE_ENV: 'development',
-      CONFIG: join(directory, 'postern.yaml'),
+      CONFIG: members[0]?.configFile ?? '',
       STORE_URL: storeUrl,
       SECRET_KEY: secret,
     };
