@@ -2,6 +2,7 @@
  * The store fails one call, at every point of what clients and people ask beside a plain sign-in: 503 or success, never 500,
  * and whoever asks again gets what was wanted.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type FaultMode, FaultyStore } from '../../support/faulty-store.ts';
 import { ask, callbackOf, type Harness, startPostern } from '../../support/harness.ts';
@@ -151,11 +152,17 @@ describe('store away: what is asked beside a sign-in', () => {
           const values = { email: address };
           formWith(await press(() => browser.submit(form, values, { from: form.action })), 'code');
           faulty.disarm();
+          const arrived = () => harness.mails().filter(({ mail }) => mail.to === address);
+          // A delivery under way ends before the clock moves: it would outlive its lease, and be done twice.
+          for (let look = 0; look < 50 && arrived().length === 0; look += 1) {
+            await harness.server.jobs.runDue();
+            await delay(10);
+          }
           // What a fault left in the row only is found by the worker, within seconds.
-          harness.clock.move(11_000);
+          if (arrived().length === 0) harness.clock.move(11_000);
           await harness.server.tick();
           await harness.server.jobs.runDue();
-          expect(harness.mails().filter(({ mail }) => mail.to === address)).to.have.length(1);
+          expect(arrived()).to.have.length(1);
         };
       });
       expect(struck.length).to.be.above(6);
