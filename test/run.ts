@@ -16,6 +16,8 @@ interface Part {
 
 interface Result {
   readonly part: string;
+  /** Failed once and passed at the second try. */
+  readonly unsteady: number;
   readonly passing: number;
   readonly failing: number;
   readonly pending: number;
@@ -25,6 +27,7 @@ interface Result {
 const isCi = Boolean(process.env.CI);
 /** A good part of a flow waits for disks and wires; two cores carry three. CI has time, and wants no crowd. */
 const LANES = isCi ? 2 : 3;
+const REPORTER = 'test/support/unsteady-reporter.ts';
 const FLOWS = ['test/flow/**/*.test.ts'];
 /** About half of the flows by time; the other half is all that is not among them. */
 const HALF = ['faults', 'pages', 'protocol'];
@@ -110,7 +113,8 @@ async function run(part: Part): Promise<Result> {
   const title = await titleOf(part);
   say(`… ${title}`);
   const begun = performance.now();
-  const options = ['--no-config', '--timeout', '60000', '--exit', '--forbid-only', '--reporter', 'dot'];
+  const options = ['--no-config', '--timeout', '60000', '--exit', '--forbid-only', '--reporter', REPORTER];
+  if (isCi) options.push('--retries', '1');
   const ignored = (part.ignored ?? []).flatMap((spec) => ['--ignore', spec]);
   const child = spawn('mocha', [...options, ...ignored, ...mochaArguments, ...part.specs], {
     env: { ...process.env, ...environmentOf(part) },
@@ -137,7 +141,15 @@ async function run(part: Part): Promise<Result> {
   ];
   // Broken off before its summary, or a --forbid-… that only the exit code tells.
   const hasFailed = status !== 0 || passing + failing === 0;
-  return { part: title, passing, failing: hasFailed ? Math.max(1, failing) : failing, pending, seconds };
+  const unsteady = [...output.matchAll(/^UNSTEADY/gm)].length;
+  return {
+    part: title,
+    unsteady,
+    passing,
+    failing: hasFailed ? Math.max(1, failing) : failing,
+    pending,
+    seconds,
+  };
 }
 
 async function titleOf({ name, stand }: Part): Promise<string> {
@@ -160,9 +172,10 @@ function report(results: readonly Result[]): void {
   const sum = (key: 'passing' | 'failing' | 'pending') =>
     results.reduce((total, result) => total + result[key], 0);
   say('\n== all');
-  for (const { part, passing, failing, seconds } of results) {
+  for (const { part, passing, failing, unsteady, seconds } of results) {
+    const again = unsteady > 0 ? `, ${unsteady} UNSTEADY` : '';
     say(
-      `  ${failing > 0 ? 'FAILED' : 'ok    '}  ${part}: ${passing} passed, ${failing} failed, ${seconds} s`,
+      `  ${failing > 0 ? 'FAILED' : 'ok    '}  ${part}: ${passing} passed, ${failing} failed${again}, ${seconds} s`,
     );
   }
   if (missing !== undefined) say(`!!! ${missing}`);
