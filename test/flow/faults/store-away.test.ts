@@ -215,7 +215,8 @@ describe('store away', () => {
         if (call === undefined) break;
         struck.push(call);
       }
-      for (const [nth, call] of struck.entries()) kinds.set(call, nth);
+      // The first of each kind: journeys differ by a call or two in length, so the last ones may not come again.
+      for (const [nth, call] of struck.entries()) if (!kinds.has(call)) kinds.set(call, nth);
       // Only an end whose answer was lost looks like one that happened elsewhere.
       if (mode === 'cut') expect(startedAnew).to.equal(0);
       expect(struck.length).to.be.above(30);
