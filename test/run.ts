@@ -1,6 +1,8 @@
 /**
  * `npm test`: every tier, each as a mocha process of its own, a few at a time; the flows on each stand. Ends with one table
  * and one sum. Arguments go to every mocha, such as `--grep ML-21`; `--part flow` runs only the parts of that name.
+ *
+ * On MongoDB one flow of each feature, since three minutes have no room for all of them twice; `--whole`, and CI, run all.
  */
 import { spawn } from 'node:child_process';
 import process from 'node:process';
@@ -25,6 +27,8 @@ interface Result {
 }
 
 const isCi = Boolean(process.env.CI);
+const WHOLE = '--whole';
+const isWhole = isCi || process.argv.includes(WHOLE);
 /** A good part of a flow waits for disks and wires; two cores carry three. CI has time, and wants no crowd. */
 const LANES = isCi ? 2 : 3;
 const REPORTER = 'test/support/unsteady-reporter.ts';
@@ -34,7 +38,7 @@ const HALF = ['faults', 'pages', 'protocol'];
 const HALF_OF_FLOWS = HALF.map((name) => `test/flow/${name}/*.test.ts`);
 const ALONE: Stand = { store: 'sqlite', servers: 1 };
 
-/** One of each feature, for the slow stand-in. */
+/** One of each feature: what differs by store shows in them first. */
 const ONE_EACH = [
   'address/identity',
   'audit/*',
@@ -51,7 +55,9 @@ const ONE_EACH = [
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const [wanted, mochaArguments] = readArguments(process.argv.slice(2));
+const [wanted, mochaArguments] = readArguments(
+  process.argv.slice(2).filter((argument) => argument !== WHOLE),
+);
 const mongo = await findMongo();
 const results = await runAll(partsOf(wanted));
 await (mongo instanceof NoMongoServer ? undefined : mongo.stop());
@@ -73,7 +79,7 @@ function partsOf(part: string | undefined): readonly Part[] {
 function onMongo(): readonly Part[] {
   if (mongo instanceof NoMongoServer) return [];
   const stand = { store: 'mongodb', servers: 2 } as const;
-  if (mongo.kind === 'wheel') return [{ name: 'flow, one per feature,', specs: ONE_EACH, stand }];
+  if (!isWhole || mongo.kind === 'wheel') return [{ name: 'flow, one per feature,', specs: ONE_EACH, stand }];
   return [
     { name: `flow (${HALF.join(', ')})`, specs: HALF_OF_FLOWS, stand },
     { name: 'flow (the others)', specs: FLOWS, ignored: HALF_OF_FLOWS, stand },
