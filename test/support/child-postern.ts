@@ -75,9 +75,14 @@ export class ChildPostern {
     });
   }
 
+  /** Does not wait until it listens. */
+  static begin(options: ChildOptions): ChildPostern {
+    return new ChildPostern(options);
+  }
+
   /** Gives the process once it listens; throws with what it printed when it ends before. */
   static async start(options: ChildOptions): Promise<ChildPostern> {
-    const child = new ChildPostern(options);
+    const child = ChildPostern.begin(options);
     const isUp = new Promise<'up'>((resolve) => {
       child.#child.stdout?.on('data', () => {
         if (child.output.includes('Postern listens on')) resolve('up');
@@ -110,6 +115,10 @@ export class ChildPostern {
       this.#child.once('message', resolve);
       this.#child.send(message, (error) => error && reject(error));
     });
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGINT'): void {
+    this.#child.kill(signal);
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
