@@ -136,7 +136,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     jobs,
     clock,
     log,
-    transportFor: (id) => post.transportFor(appOf(apps, id)),
+    transportsFor: (id) => post.transportsFor(appOf(apps, id)),
     load: async (intent) => {
       const app = appOf(apps, intent.app);
       const contents = await challenges.mailContents(app, intent);
@@ -322,21 +322,21 @@ function createPost(
   const isSent = given || config.smtpUrl || config.production;
   const inbox = isSent ? undefined : (overrides.inbox ?? createCaptureTransport({ clock, shelf }));
   const byUrl = new Map<string, Transport>();
-  const transportFor = (app: App): Transport => {
-    if (given) return given;
+  const transportsFor = (app: App): readonly Transport[] => {
+    if (given) return [given];
     const url = app.settings.mail.smtp_url ?? config.smtpUrl;
     if (url === undefined) {
-      if (inbox) return inbox;
+      if (inbox) return [inbox];
       throw new Error(`no mail server for ${app.slug}`);
     }
     const transport = byUrl.get(url) ?? createSmtpTransport({ url, log });
     byUrl.set(url, transport);
-    return transport;
+    return [transport];
   };
   const close = async (): Promise<void> => {
     await Promise.all([...byUrl.values(), ...(inbox ? [inbox] : [])].map((transport) => transport.close()));
   };
-  return { inbox, transportFor, close };
+  return { inbox, transportsFor, close };
 }
 
 const userOf = ({ id, createdAt }: { readonly id: string; readonly createdAt: number }) => ({

@@ -44,7 +44,8 @@ export interface Outbox {
 
 export interface OutboxOptions {
   readonly jobs: Jobs;
-  transportFor(app: AppId): Transport;
+  /** In order of preference; at least one. */
+  transportsFor(app: AppId): readonly Transport[];
   /** Undefined when there is nothing to send any more: the challenge is gone, used, or this send has been reported. */
   load(intent: MailIntent): Promise<LoadedMail | undefined>;
   /** May be called more than once for a send. `reason` names the answer, never an address. */
@@ -73,10 +74,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   async function send(job: Job, intent: MailIntent, mail: OutgoingMail): Promise<Delivery> {
     try {
-      return await options.transportFor(intent.app).send(mail);
+      const [transport] = options.transportsFor(intent.app);
+      if (!transport) return { outcome: 'deferred', reason: 'no transport', scope: 'transport' };
+      return settled(await transport.send(mail));
     } catch (thrown) {
       log.error({ job: job.id, app: intent.app, fault: faultOf(thrown) }, 'mail transport failed');
-      return { outcome: 'deferred', reason: 'transport fault' };
+      return { outcome: 'deferred', reason: 'transport fault', scope: 'transport' };
     }
   }
 
@@ -119,6 +122,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     backlog: () => jobs.backlog(KIND),
   };
+}
+
+/** What is wrong with our account says nothing about the mailbox, and somebody may be mending it. */
+function settled(delivery: Delivery): Delivery {
+  if (delivery.outcome !== 'refused' || delivery.scope !== 'transport') return delivery;
+  return { outcome: 'deferred', reason: delivery.reason, scope: 'transport' };
 }
 
 function intentOf({ app, data: { challenge, send } }: Job): MailIntent | undefined {

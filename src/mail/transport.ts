@@ -16,15 +16,39 @@ export interface OutgoingMail {
   readonly date: Date;
 }
 
-/** `refused` is final (5xx), `deferred` may be tried again (4xx, no connection, time-out). `reason` is for the log and the status page. */
+/**
+ * What an answer is about. `recipient`: this mailbox, where no other transport helps. `message`: this mail, whatever
+ * carries it. `transport`: the provider, the way to it or our account there: the next transport is worth trying.
+ */
+export type Scope = 'recipient' | 'message' | 'transport';
+
+/**
+ * `refused` stays so for this mail and this transport; with the scope `transport` only until somebody mends our account
+ * there (credentials, an unverified sender), so it is no bounce. `deferred` may be tried again (4xx, no connection, time-out).
+ * `reason` is for the log and the status: codes and fixed words, never an address nor what the other side wrote freely.
+ */
 export type Delivery =
-  | { readonly outcome: 'accepted' }
-  | { readonly outcome: 'refused'; readonly reason: string }
-  | { readonly outcome: 'deferred'; readonly reason: string };
+  | {
+      readonly outcome: 'accepted';
+      /** What the provider calls the mail, by which its reports are joined to it. */
+      readonly providerId?: string;
+    }
+  | { readonly outcome: 'refused'; readonly reason: string; readonly scope: Scope }
+  | {
+      readonly outcome: 'deferred';
+      readonly reason: string;
+      readonly scope: Exclude<Scope, 'message'>;
+      /** As the other side asked, from now. */
+      readonly retryAfterMs?: number;
+    };
 
 export interface Transport {
+  /** Of the transport in the app's configuration; the type, unless it was given another. */
   readonly name: string;
-  /** Never throws for what a mail server answers; a throw is a fault of ours and counts as deferred. */
-  send(mail: OutgoingMail): Promise<Delivery>;
+  /**
+   * Never throws for what a mail server answers; a throw is a fault of ours and counts as deferred. An aborted `signal`
+   * ends the attempt, which may or may not have reached the other side.
+   */
+  send(mail: OutgoingMail, signal?: AbortSignal): Promise<Delivery>;
   close(): Promise<void>;
 }

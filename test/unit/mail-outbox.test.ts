@@ -10,7 +10,7 @@ const APP = asAppId('shop');
 const INTENT: MailIntent = { app: APP, challenge: asChallengeId('challenge-1'), send: 1 };
 const SECRETS = ['a@example.org', 'https://id.example/link/challenge-1#secret', '12345678'];
 const ACCEPTED: Delivery = { outcome: 'accepted' };
-const GREYLISTED: Delivery = { outcome: 'deferred', reason: '451' };
+const GREYLISTED: Delivery = { outcome: 'deferred', reason: '451', scope: 'recipient' };
 
 describe('outbox', () => {
   let store: MemoryStore;
@@ -37,16 +37,18 @@ describe('outbox', () => {
       clock,
       log: silentLog,
       load: async () => loaded,
-      transportFor: () => ({
-        name: 'fake',
-        close: async () => undefined,
-        async send(mail) {
-          sent.push(mail);
-          const answer = answers.shift() ?? ACCEPTED;
-          if (answer instanceof Error) throw answer;
-          return answer;
+      transportsFor: () => [
+        {
+          name: 'fake',
+          close: async () => undefined,
+          async send(mail) {
+            sent.push(mail);
+            const answer = answers.shift() ?? ACCEPTED;
+            if (answer instanceof Error) throw answer;
+            return answer;
+          },
         },
-      }),
+      ],
       async report(intent, outcome, reason) {
         if (failReport) throw new Error('the store is away');
         reports.push([intent.challenge, intent.send, outcome, reason].join(' ').trim());
@@ -115,7 +117,7 @@ describe('outbox', () => {
   });
 
   it('refused is final', async () => {
-    answers = [{ outcome: 'refused', reason: '550 5.1.1 RCPT TO' }];
+    answers = [{ outcome: 'refused', reason: '550 5.1.1 RCPT TO', scope: 'recipient' }];
     await outbox.queue(INTENT);
     await jobs.runDue();
     clock.move(60_000);
@@ -167,14 +169,16 @@ describe('outbox', () => {
         clock,
         log: silentLog,
         load: async () => loaded,
-        transportFor: () => ({
-          name: 'fake',
-          close: async () => undefined,
-          async send(mail) {
-            resolve(mail);
-            return ACCEPTED;
+        transportsFor: () => [
+          {
+            name: 'fake',
+            close: async () => undefined,
+            async send(mail) {
+              resolve(mail);
+              return ACCEPTED;
+            },
           },
-        }),
+        ],
         // The process dies here.
         report: () => new Promise(() => undefined),
       }).queue(INTENT);

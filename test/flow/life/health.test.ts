@@ -69,7 +69,7 @@ describe('health', () => {
   });
 
   it('RL-21 mail that waits for more than a minute is told and takes nobody out of service', async () => {
-    delivery = { outcome: 'deferred', reason: 'greylisted' };
+    delivery = { outcome: 'deferred', reason: 'greylisted', scope: 'recipient' };
     await ask(newBrowser(harness), harness.rp(), newAddress());
     await harness.server.jobs.runDue();
     harness.clock.move(50_000);

@@ -37,7 +37,7 @@ describe('mail delivery, from the queue to a mail server', () => {
       jobs,
       clock,
       log: silentLog,
-      transportFor: () => transport,
+      transportsFor: () => [transport],
       load: async ({ challenge, send }) => ({
         expiresAt: begun + 600_000,
         mail: composeSignInMail({

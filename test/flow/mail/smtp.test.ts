@@ -132,23 +132,31 @@ describe('SMTP transport', () => {
   const answers = [
     {
       script: { at: 'RCPT', reply: 550, text: '5.1.1 <a@example.org> unknown' },
-      is: 'refused 550 5.1.1 RCPT TO',
+      is: 'refused recipient 550 5.1.1 RCPT TO',
     },
-    { script: { at: 'MAIL', reply: 553, text: '5.7.1 no' }, is: 'refused 553 5.7.1 MAIL FROM' },
-    { script: { at: 'DATA', reply: 554, text: '5.6.0 spam' }, is: 'refused 554 5.6.0 DATA' },
-    { script: { at: 'RCPT', reply: 451, text: '4.7.1 greylisted' }, is: 'deferred 451 4.7.1 RCPT TO' },
-    { script: { at: 'RCPT', reply: 421, text: '4.3.2 later' }, is: 'deferred 421 4.3.2 CONN' },
-    { script: { at: 'DATA', reply: 452, text: '4.2.2 full' }, is: 'deferred 452 4.2.2 DATA' },
-    { script: 'hang', is: 'deferred ETIMEDOUT' },
-    { script: 'drop-after-data', is: 'deferred ECONNECTION' },
+    { script: { at: 'MAIL', reply: 553, text: '5.7.1 no' }, is: 'refused transport 553 5.7.1 MAIL FROM' },
+    { script: { at: 'RCPT', reply: 554, text: '5.7.1 relay' }, is: 'refused transport 554 5.7.1 RCPT TO' },
+    { script: { at: 'RCPT', reply: 450, text: 'greylisted' }, is: 'deferred recipient 450 RCPT TO' },
+    { script: { at: 'DATA', reply: 554, text: '5.7.1 policy' }, is: 'refused message 554 5.7.1 DATA' },
+    { script: { at: 'DATA', reply: 552, text: '5.3.4 size' }, is: 'refused message 552 5.3.4 DATA' },
+    { script: { at: 'DATA', reply: 451, text: '4.3.0 later' }, is: 'deferred transport 451 4.3.0 DATA' },
+    { script: { at: 'DATA', reply: 554, text: '5.6.0 spam' }, is: 'refused message 554 5.6.0 DATA' },
+    {
+      script: { at: 'RCPT', reply: 451, text: '4.7.1 greylisted' },
+      is: 'deferred recipient 451 4.7.1 RCPT TO',
+    },
+    { script: { at: 'RCPT', reply: 421, text: '4.3.2 later' }, is: 'deferred transport 421 4.3.2 CONN' },
+    { script: { at: 'DATA', reply: 452, text: '4.2.2 full' }, is: 'deferred recipient 452 4.2.2 DATA' },
+    { script: 'hang', is: 'deferred transport ETIMEDOUT' },
+    { script: 'drop-after-data', is: 'deferred transport ECONNECTION' },
   ] as const;
   for (const { script, is } of answers) {
     it(`RL-04 ${JSON.stringify(script)} is ${is}, and the next mail goes through`, async () => {
       const { sink, transport } = await open();
       sink.script(script);
       const delivery = await transport.send(mailOf());
-      const reason = delivery.outcome === 'accepted' ? '' : delivery.reason;
-      expect(`${delivery.outcome} ${reason}`).equal(is);
+      const said = delivery.outcome === 'accepted' ? [] : [delivery.scope, delivery.reason];
+      expect([delivery.outcome, ...said].join(' ')).equal(is);
       expect(sink.mails.filter((mail) => mail.isAccepted)).length(0);
       expect(await transport.send(mailOf())).deep.equal({ outcome: 'accepted' });
     });
@@ -196,8 +204,9 @@ describe('SMTP transport', () => {
     expect(await right.transport.send(mailOf())).deep.equal({ outcome: 'accepted' });
     const wrong = await open({ auth }, 'shop%40mail:wrong@');
     expect(await wrong.transport.send(mailOf())).deep.equal({
-      outcome: 'deferred',
+      outcome: 'refused',
       reason: '535 AUTH PLAIN',
+      scope: 'transport',
     });
     expect(wrong.sink.recipients).deep.equal([]);
   });
