@@ -32,6 +32,7 @@ import { faultOf, type Log, silentLog } from './lib/log.ts';
 import { Limits } from './limits/limits.ts';
 import { composeChallengeMail } from './mail/challenge-mail.ts';
 import { createOutbox } from './mail/outbox.ts';
+import { Suppressions } from './mail/suppressions.ts';
 import type { Transport } from './mail/transport.ts';
 import { type CaptureTransport, createCaptureTransport, type MailShelf } from './mail/transports/capture.ts';
 import { createSmtpTransport } from './mail/transports/smtp.ts';
@@ -74,6 +75,7 @@ export interface Server {
   readonly jobs: Jobs;
   readonly keys: SigningKeys;
   readonly users: UserAdmin;
+  readonly suppressions: Suppressions;
   /** Takes back what a user allowed a client, and ends what it holds. */
   withdrawConsent(app: App, userId: string, clientId: string, by: 'user' | 'operator'): Promise<Withdrawal>;
   /** The mails caught in development; undefined when mail really leaves. */
@@ -122,6 +124,13 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   const shelves = overrides.isShared ? development?.openShelves({ store, keyring, clock }) : undefined;
   const post = createPost(config, overrides, { clock, log, shelf: shelves?.mails });
 
+  const suppressions = new Suppressions({
+    store,
+    clock,
+    keyring,
+    audit,
+    settingsOf: (id) => apps.byId(id)?.settings.mail.suppression,
+  });
   const challenges: Challenges = new Challenges({
     store,
     clock,
@@ -129,6 +138,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     limits,
     accounts,
     audit,
+    suppressions,
     queueMail: (intent) => outbox.queue(intent),
     signInEvents: (id, uid, challenge) => signInEvents(apps.byId(id), uid, challenge),
   });
@@ -140,7 +150,14 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     load: async (intent) => {
       const app = appOf(apps, intent.app);
       const contents = await challenges.mailContents(app, intent);
-      return contents && composeChallengeMail(app, intent, contents, keyring);
+      if (!contents) return undefined;
+      // Asked again at the last moment: a bounce of another mail may have been told since this one was queued.
+      const address = parseEmailAddress(contents.to);
+      if (address && (await suppressions.find(app.id, address))) {
+        await challenges.mailOutcome(intent, 'suppressed');
+        return undefined;
+      }
+      return composeChallengeMail(app, intent, contents, keyring);
     },
     report: async (intent, outcome, reason) => {
       metrics?.mail(apps.byId(intent.app), outcome);
@@ -273,6 +290,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     jobs,
     keys,
     users,
+    suppressions,
     withdrawConsent,
     inbox: post.inbox,
     tick,

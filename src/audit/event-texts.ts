@@ -32,6 +32,21 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     text: 'The mail server refused the mail for good.',
     details: { send: 'Number of the mail, from 1.', reason: 'What the server answered, without addresses.' },
   },
+  'mail.suppressed': {
+    text: 'Mails of this app to this mailbox are held back from now on.',
+    details: {
+      reason: '`bounced`, `complained` or `operator`.',
+      by: 'What said so: name of the transport, `dsn` or `operator`.',
+      until: 'When that ends by itself (ms); missing when it does not.',
+    },
+  },
+  'mail.unsuppressed': {
+    text: 'Mails to this mailbox go out again.',
+    details: {
+      reasons: 'What was taken back.',
+      by: '`operator`, or `proof`: somebody proved the mailbox, so it does take mail.',
+    },
+  },
   'challenge.proved': {
     text: 'The mailbox was proved in the browser that asked; the challenge is spent.',
     details: { by: '`link` or `code`.' },

@@ -15,6 +15,14 @@ export interface AuditDetails {
   'challenge.held': { readonly reason: string };
   'challenge.mail_accepted': { readonly send: number };
   'challenge.mail_refused': { readonly send: number; readonly reason: string };
+  /** Mails of this app to this mailbox are held back from now on. */
+  'mail.suppressed': {
+    readonly reason: 'operator' | 'complained' | 'bounced';
+    readonly by: string;
+    readonly until?: number | undefined;
+  };
+  /** They go out again. */
+  'mail.unsuppressed': { readonly reasons: readonly string[]; readonly by: 'operator' | 'proof' };
   'challenge.proved': { readonly by: 'link' | 'code' };
   'challenge.code_wrong': { readonly triesLeft?: number | undefined };
   'challenge.code_closed': { readonly scope: 'interaction' | 'elsewhere' | 'mailbox' };

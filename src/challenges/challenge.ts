@@ -9,7 +9,7 @@ export const CHALLENGE = 'challenge';
 export type ChallengeStatus = 'pending' | 'proved' | 'used' | 'closed';
 
 /** What is known of the mail of the newest send. */
-export type MailState = 'queued' | 'accepted' | 'refused' | 'held';
+export type MailState = 'queued' | 'accepted' | 'refused' | 'held' | 'suppressed';
 
 export interface ChallengeRow {
   readonly purpose: 'sign_in';

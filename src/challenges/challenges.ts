@@ -9,15 +9,17 @@ import type { App } from '../apps/apps.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { AuditEntry } from '../audit/events.ts';
 import { type Clock, DAY, SECOND } from '../core/clock.ts';
-import type { EmailAddress } from '../core/email-address.ts';
+import { type EmailAddress, parseEmailAddress } from '../core/email-address.ts';
 import { PosternError } from '../core/errors.ts';
 import { eventIdOf } from '../core/event-id.ts';
 import { hashOf } from '../core/hash.ts';
 import { type AppId, asChallengeId, type ChallengeId, isIdForm } from '../core/ids.ts';
 import type { Keyring } from '../core/keyring.ts';
+import { mailboxHash } from '../core/mailbox-hash.ts';
 import { randomToken } from '../core/random.ts';
 import type { Claim, Limits, RuleName } from '../limits/limits.ts';
 import type { MailIntent } from '../mail/outbox.ts';
+import type { Suppressions } from '../mail/suppressions.ts';
 import { type Store, StoreConflict } from '../store/port.ts';
 import {
   CHALLENGE,
@@ -108,6 +110,8 @@ export interface ChallengeDeps {
   readonly limits: Limits;
   readonly accounts: Pick<Accounts, 'findByAddress' | 'isKnownBrowser' | 'mailCutOff'>;
   readonly audit: Pick<Audit, 'record'>;
+  /** Mailboxes that get no mail of an app. */
+  readonly suppressions: Pick<Suppressions, 'find' | 'proved'>;
   queueMail(intent: MailIntent): Promise<void>;
   /** What became of the interaction that this challenge was spent for, and the events that its sign-in left. */
   signInEvents(
@@ -145,6 +149,8 @@ export class Challenges {
     const newest = same.at(-1);
     if (newest?.data.status === 'proved' && isLive(newest, now))
       return { outcome: 'sent', challenge: newest };
+    // For everybody alike, known or not (ML-53), and before anything is counted, so that a fault costs nothing.
+    const isSuppressed = (await this.#deps.suppressions.find(app.id, input.address)) !== undefined;
     const bound = interactionClaim(input);
     const verdict = await this.#deps.limits.take(app.id, [bound, ...this.#mailClaims(input)]);
     if (!verdict.allowed && verdict.rule === 'interaction') return { outcome: 'too_many' };
@@ -152,7 +158,8 @@ export class Challenges {
     const isFresh = newest?.data.status === 'pending' && newest.data.endsAt - now > this.#lifetime(app) / 2;
     const reusable = isFresh ? newest : undefined;
     if (verdict.allowed) {
-      const asked = reusable ? this.#resend(app, reusable) : this.#create(input, same.length, 'queued');
+      const mail = isSuppressed ? 'suppressed' : 'queued';
+      const asked = reusable ? this.#resend(app, reusable, mail) : this.#create(input, same.length, mail);
       // Whoever was told 503 asks again at once; what bounds the mails stays counted, since the row may be there.
       const challenge = await asked.catch(async (fault: unknown) => {
         const hold = this.#mailClaims(input).filter(({ rule }) => rule === 'resend');
@@ -162,7 +169,9 @@ export class Challenges {
       if (!challenge) return this.#undo(input);
       const { sends: send, sentAt, purpose } = challenge.data;
       await Promise.all([
-        this.#deps.queueMail({ app: app.id, challenge: challengeIdOf(challenge), send }),
+        isSuppressed
+          ? this.#recordAll(app.id, challenge, mailOf(challenge))
+          : this.#deps.queueMail({ app: app.id, challenge: challengeIdOf(challenge), send }),
         reusable
           ? this.#record(app.id, challenge, { type: 'challenge.resent', send }, sentAt)
           : this.#record(app.id, challenge, { type: 'challenge.begun', purpose }, sentAt),
@@ -281,7 +290,7 @@ export class Challenges {
     const given = { hash: passHash(pass), endsAt: now + PASS_MS };
     const spent = await this.#spend(app, challenge, 'used', { type: 'challenge.continued' }, given);
     if (!spent) return { outcome: 'gone', reason: 'used' };
-    await this.#recordAll(app, spent, spendOf(spent));
+    await Promise.all([this.#recordAll(app, spent, spendOf(spent)), this.#mailArrived(app, spent)]);
     return { outcome: 'right', challenge: spent, pass };
   }
 
@@ -296,7 +305,7 @@ export class Challenges {
     if (proved?.data.status !== 'proved' || !isLive(proved, this.#deps.clock.now()))
       return { outcome: 'lost' };
     const at = proved.data.movedAt;
-    await this.#recordAll(app, proved, spendOf(proved));
+    await Promise.all([this.#recordAll(app, proved, spendOf(proved)), this.#mailArrived(app, proved)]);
     return { outcome: won ? 'won' : 'again', act: challenge.id, at };
   }
 
@@ -366,7 +375,11 @@ export class Challenges {
   }
 
   /** What became of a mail; of older sends nothing is told any more. */
-  async mailOutcome(intent: MailIntent, outcome: 'accepted' | 'refused', reason = ''): Promise<void> {
+  async mailOutcome(
+    intent: MailIntent,
+    outcome: 'accepted' | 'refused' | 'suppressed',
+    reason = '',
+  ): Promise<void> {
     const challenge = await this.find(intent.app, intent.challenge);
     if (!challenge || challenge.data.sends !== intent.send || challenge.data.mail === outcome) return;
     const now = this.#deps.clock.now();
@@ -412,8 +425,13 @@ export class Challenges {
     return isOver;
   }
 
-  async #create(input: BeginInput, ordinal: number, mail: 'queued' | 'held'): Promise<Challenge | undefined> {
+  async #create(
+    input: BeginInput,
+    ordinal: number,
+    mail: 'queued' | 'held' | 'suppressed',
+  ): Promise<Challenge | undefined> {
     const { app, address } = input;
+    const isAsked = mail !== 'held';
     const { store, keyring, clock, accounts } = this.#deps;
     const now = clock.now();
     const id = randomToken();
@@ -425,7 +443,7 @@ export class Challenges {
       address: user?.address ?? address.address,
       typed: address.address,
       addressKey: address.key,
-      mailbox: this.#mailbox(address),
+      mailbox: mailboxHash(this.#deps.keyring, address),
       clientId: input.clientId,
       uid: keyring.seal(app.id, `challenge:${id}`, input.uid),
       browser: input.browser,
@@ -436,11 +454,12 @@ export class Challenges {
       endsAt: now + this.#lifetime(app),
       device: input.device,
       locales: input.locales,
-      sends: mail === 'queued' ? 1 : 0,
-      sendTimes: mail === 'queued' ? [now] : [],
+      sends: isAsked ? 1 : 0,
+      sendTimes: isAsked ? [now] : [],
       sentAt: now,
       movedAt: now,
       mail,
+      ...(mail === 'suppressed' ? { mailAt: now } : {}),
     };
     const draft = {
       id,
@@ -448,7 +467,7 @@ export class Challenges {
       key: hashOf('challenge', group, input.browser, address.key, String(ordinal)),
       group,
       data,
-      dueAt: mail === 'queued' ? now + REPAIR_AFTER_MS : undefined,
+      dueAt: isAsked ? now + REPAIR_AFTER_MS : undefined,
       expiresAt: now + RETENTION_MS,
     };
     try {
@@ -469,7 +488,11 @@ export class Challenges {
     return (await this.#deps.store.records.replace(app, CHALLENGE, next, now)) ?? challenge;
   }
 
-  async #resend(app: App, challenge: Challenge): Promise<Challenge | undefined> {
+  async #resend(
+    app: App,
+    challenge: Challenge,
+    mail: 'queued' | 'suppressed',
+  ): Promise<Challenge | undefined> {
     const now = this.#deps.clock.now();
     const data: ChallengeRow = {
       ...challenge.data,
@@ -477,8 +500,8 @@ export class Challenges {
       sendTimes: [...challenge.data.sendTimes, now],
       lastAskedAt: now,
       sentAt: now,
-      mail: 'queued',
-      mailAt: undefined,
+      mail,
+      mailAt: mail === 'suppressed' ? now : undefined,
       mailReason: undefined,
     };
     const next = { ...challenge, data, dueAt: now + REPAIR_AFTER_MS };
@@ -488,6 +511,12 @@ export class Challenges {
   /** Asked for before its user was disabled or removed (AC-21). Told to nobody but who has the secret or the code. */
   async #isCutOff(app: AppId, { data }: Challenge): Promise<boolean> {
     return data.createdAt <= (await this.#deps.accounts.mailCutOff(app, data.addressKey));
+  }
+
+  /** What our mail says was read: whatever bounced before, this mailbox takes mail. */
+  async #mailArrived(app: AppId, { data }: Challenge): Promise<void> {
+    const address = parseEmailAddress(data.address);
+    if (address) await this.#deps.suppressions.proved(app, address);
   }
 
   /** The one write of a spend carries its event, and the time at which it is looked for in the log. */
@@ -591,13 +620,7 @@ export class Challenges {
   }
 
   #mailClaims({ app, uid, address }: BeginInput): readonly Claim[] {
-    return mailClaims(app, uid, address.key, this.#mailbox(address));
-  }
-
-  /** Keyed, because addresses are guessable: a copy of the counters names nobody. Over all apps, hence no app's key. */
-  #mailbox(address: EmailAddress): string {
-    const oldest = this.#deps.keyring.versions.at(-1);
-    return this.#deps.keyring.mac('*', 'mailbox', [address.mailbox], oldest).toString('base64url');
+    return mailClaims(app, uid, address.key, mailboxHash(this.#deps.keyring, address));
   }
 
   #lifetime(app: App): number {
@@ -646,6 +669,7 @@ function mailOf({ data }: Challenge): readonly DatedEvent[] {
   const { mail, mailAt: at, mailReason: reason = '', sends: send } = data;
   if (at === undefined) return [];
   if (mail === 'accepted') return [{ type: 'challenge.mail_accepted', send, at }];
+  if (mail === 'suppressed') return [{ type: 'challenge.held', reason: 'suppressed', at }];
   return mail === 'refused' ? [{ type: 'challenge.mail_refused', send, reason, at }] : [];
 }
 

@@ -8,6 +8,12 @@ import { consentsList, consentsRevoke } from './consents.ts';
 import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
+import {
+  suppressionsAdd,
+  suppressionsCheck,
+  suppressionsList,
+  suppressionsRemove,
+} from './mail-suppressions.ts';
 import { clientSecret, secret } from './secret.ts';
 import { secretReseal, secretStatus } from './secret-rotation.ts';
 import { storeBackup } from './store-backup.ts';
@@ -41,6 +47,10 @@ export const COMMANDS: readonly Command[] = [
   storeRestore,
   storeEpoch,
   auditList,
+  suppressionsList,
+  suppressionsCheck,
+  suppressionsAdd,
+  suppressionsRemove,
 ];
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {

@@ -1,4 +1,5 @@
 /** `postern secret status|reseal`: what still names an older master secret, and writing it anew under the newest. */
+import { SUPPRESSION } from '../mail/suppressions.ts';
 import type { KeySetRow } from '../oidc/key-set.ts';
 import { KEY_SET_KIND } from '../oidc/keys.ts';
 import { resealMark, sealVersion } from '../oidc/resealed.ts';
@@ -6,6 +7,7 @@ import type { Place, TransferRow } from '../store/maintenance.ts';
 import { openMaintenance } from '../store/open.ts';
 import { type Command, EXIT } from './command.ts';
 import { type Deployment, withDeployment } from './deployment.ts';
+import { suppressionsOf } from './mail-suppressions.ts';
 
 const PAGE = 500;
 
@@ -43,7 +45,7 @@ export const secretReseal: Command = {
       const { keys, apps, audit, keyring } = deployment;
       let done = 0;
       for (const app of apps.all) {
-        const rows = await keys.reseal(app);
+        const rows = (await keys.reseal(app)) + (await suppressionsOf(deployment).reseal(app.id));
         done += rows;
         if (rows > 0) await audit.record(app.id, { type: 'secret.resealed', version: keyring.current, rows });
       }
@@ -96,6 +98,7 @@ function versionsOf(row: TransferRow, { clock }: Deployment): ReadonlySet<string
     const { generations } = row.data as unknown as KeySetRow; // written by `SigningKeys`
     return new Set(generations.flatMap(({ keys }) => keys.map(({ sealed }) => sealVersion(sealed))));
   }
+  if (row.kind === SUPPRESSION) return new Set([String(row.data.keyVersion)]);
   if (row.kind !== 'challenge' || Number(row.data.endsAt) <= clock.now()) return new Set();
   return new Set([String(row.data.keyVersion)]);
 }

@@ -84,6 +84,26 @@ const magicLink = z
   })
   .describe('A mailed link and code.');
 
+const suppression = z
+  .strictObject({
+    bounced: duration({ min: '1d', max: '3650d', fallback: '90d' }).describe(
+      'How long an address gets no mail after a provider said that there is no such mailbox.',
+    ),
+    complained: duration({ min: '1d', max: '3650d', fallback: '365d' }).describe(
+      'How long an address gets no mail after its owner called a mail of ours spam.',
+    ),
+    soft_bounce_days: z
+      .int()
+      .min(0)
+      .max(14)
+      .default(5)
+      .describe(
+        'On how many days out of fourteen an address may refuse for the time being before it gets no mail for fourteen days; 0 = never.',
+      ),
+  })
+  .prefault({})
+  .describe('Which addresses get no mail for a while; `npm run postern -- mail suppressions list <app>`.');
+
 const mail = z
   .strictObject({
     from: text(320)
@@ -100,6 +120,7 @@ const mail = z
       .describe(
         `\`smtp://user:password@host:587\` or \`smtps://…\`, or ${FROM_ENVIRONMENT}; default: SMTP_URL.`,
       ),
+    suppression,
   })
   .prefault({})
   .describe('Who this app writes as, and through which server.');

@@ -21,7 +21,9 @@ export type Purpose =
   | 'csrf'
   | 'dpop-nonce'
   | 'mailbox'
-  | 'message-id';
+  | 'message-id'
+  | 'suppression'
+  | 'return-path';
 
 /** Keys that belong to no single app (the budget of one mailbox over all apps) are derived under this name. */
 export type KeyScope = AppId | '*';

@@ -29,7 +29,7 @@ export interface FormAgain {
   readonly fields: readonly { readonly name: string; readonly value: string }[];
 }
 
-export type MailState = 'queued' | 'accepted' | 'refused' | 'held';
+export type MailState = 'queued' | 'accepted' | 'refused' | 'held' | 'suppressed';
 
 /** Of a person's device as its User-Agent tells, in words ("Firefox on Linux"); never trusted, always escaped. */
 export interface Asked {

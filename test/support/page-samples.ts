@@ -94,6 +94,7 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
   'check-mail': checkMail,
   'check-mail-queued': { ...checkMail, mail: 'queued', resendIn: 0 },
   'check-mail-refused': { ...checkMail, mail: 'refused' },
+  'check-mail-suppressed': { ...checkMail, mail: 'suppressed' },
   'check-mail-held': { ...checkMail, mail: 'held', error: 'resend_too_soon', status: 429 },
   'check-mail-wrong-code': { ...checkMail, status: 400, error: 'wrong_code', triesLeft: 3 },
   'check-mail-closed': {

@@ -23,6 +23,7 @@ const MAIL_TEXTS: Readonly<Record<MailState, TextKey>> = {
   accepted: 'check_mail.mail_accepted',
   refused: 'check_mail.mail_refused',
   held: 'check_mail.mail_held',
+  suppressed: 'check_mail.mail_suppressed',
 };
 
 const SCOPE_TEXTS: ReadonlyMap<string, TextKey> = new Map([

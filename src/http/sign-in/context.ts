@@ -81,12 +81,6 @@ export async function browserFacts(
 /** What the user row keeps of a `known` cookie. */
 export const knownHash = (cookie: string): string => hashOf('known', cookie);
 
-/** First character, domain: enough for a person to recognise, too little to tell whose it is. */
-export function maskedAddress(address: string): string {
-  const at = address.lastIndexOf('@');
-  return `${address.slice(0, 1)}…${address.slice(at)}`;
-}
-
 /** Whatever becomes of this form, it can be sent again as it is. Only for one whose token has been checked. */
 export function keepForm(ctx: Koa.Context, fields: Readonly<Record<string, string>>): void {
   infoOf(ctx.req).form = {

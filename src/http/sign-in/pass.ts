@@ -4,12 +4,13 @@ import type { Spent } from '../../challenges/challenges.ts';
 import type { Pass } from '../../challenges/passes.ts';
 import { type EmailAddress, parseEmailAddress } from '../../core/email-address.ts';
 import { hashOf } from '../../core/hash.ts';
+import { maskedAddress } from '../../core/masked-address.ts';
 import type { Page } from '../../core/page.ts';
 import type { InteractionRequest, OpenInteraction } from '../../methods/method.ts';
 import { clearCookie, readCookie } from '../cookies.ts';
 import { infoOf } from '../request-info.ts';
 import { complete } from './complete.ts';
-import { maskedAddress, type SignInServices } from './context.ts';
+import type { SignInServices } from './context.ts';
 
 interface HeldPass {
   readonly token: string;

@@ -12,6 +12,7 @@ import {
 import { Inspection } from '../../support/inspection.ts';
 import { auditOf, newAddress } from '../../support/logins.ts';
 import { type Answer, type Browser, formWith, pageOf } from '../../support/relying-party.ts';
+import { seen } from '../../support/seen.ts';
 import { askForMail, formTo, isSignedIn, newBrowser, sessionsIn } from '../../support/sign-in.ts';
 
 const CLIENTS = { web: publicClient({ client_name: 'Web', client_uri: 'http://client.test/' }) };
@@ -82,24 +83,6 @@ describe('who may sign in', () => {
     expect(new URL(callbackOf(silent)).searchParams.get('error')).to.equal('login_required');
     formWith(await old.visit(await harness.rp().authorizationUrl()), 'email');
   });
-
-  /** Everything an outsider sees of an answer, with what is random in every answer replaced. */
-  function seen({ status, headers, body }: Answer, address: string): string {
-    const { date: _, 'postern-reference': __, ...stable } = headers;
-    return (
-      JSON.stringify([status, stable, body])
-        .replaceAll(address, 'ADDRESS')
-        // Seconds that pass between two answers are no difference; half a minute is.
-        .replaceAll(/-in=\\"(\d+)\\"/g, (_, seconds) => `-in=${Math.ceil(Number(seconds) / 30) * 30}`)
-        .replaceAll(/interaction\/[\w-]+/g, 'interaction/UID')
-        .replaceAll(/auth\/[\w-]+/g, 'auth/UID')
-        .replaceAll(/nonce(=\\"|-)[\w-]+/g, 'NONCE')
-        .replaceAll(/value=\\"[\w-]{43}\\"/g, 'CSRF')
-        .replaceAll(/channel=\\"[\w-]{43}\\"/g, 'CHANNEL')
-        .replaceAll(/((?:ask|csrf|known)-[\w-]+)=[\w-]+/g, '$1=COOKIE')
-        .replaceAll(/expires=[^;]+/g, 'EXPIRES')
-    );
-  }
 
   /** Addresses of equal length, so that not even the length of an answer differs: known, blocked, and two strangers. */
   async function classes(slug: string): Promise<Readonly<Record<string, string>>> {
