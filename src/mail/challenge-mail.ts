@@ -1,10 +1,12 @@
 /** The mail of a challenge, from what the challenge says and how the app writes. */
 import type { App } from '../apps/apps.ts';
 import type { MailContents } from '../challenges/challenges.ts';
+import { MINUTE } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
+import { composeMail, type MailApp } from './compose.ts';
+import { SIGN_IN } from './kinds/sign-in.ts';
 import { messageIdFor } from './message-id.ts';
 import type { LoadedMail, MailIntent } from './outbox.ts';
-import { composeSignInMail } from './sign-in-mail.ts';
 
 export function composeChallengeMail(
   app: App,
@@ -12,16 +14,29 @@ export function composeChallengeMail(
   contents: MailContents,
   keyring: Keyring,
 ): LoadedMail {
-  const from = senderOf(app);
-  const { keyVersion, endsAt, sentAt, ...rest } = contents;
-  const mail = composeSignInMail({
-    ...rest,
-    app: { id: app.id, name: app.settings.name, accent: app.settings.brand.accent, from },
-    messageId: messageIdFor(keyring, { ...intent, from: from.address, keyVersion }),
-    expiresAt: endsAt,
+  const writer = mailAppOf(app);
+  const { to, locales, keyVersion, askedAt, sentAt, endsAt, link, code, device } = contents;
+  const mail = composeMail(SIGN_IN, {
+    app: writer,
+    to,
+    locales,
+    messageId: messageIdFor(keyring, { ...intent, from: writer.from.address, keyVersion }),
     date: new Date(sentAt),
+    values: {
+      link,
+      code,
+      device,
+      asked_at: askedAt,
+      valid_until: endsAt,
+      minutes: Math.max(1, Math.floor((endsAt - askedAt) / MINUTE)),
+    },
   });
   return { mail, expiresAt: endsAt };
+}
+
+export function mailAppOf(app: App): MailApp {
+  const { name, brand } = app.settings;
+  return { id: app.id, name, accent: brand.accent, from: senderOf(app) };
 }
 
 /** `mail.from` as configured, else the app's name at the host of its issuer. */

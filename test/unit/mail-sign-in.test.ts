@@ -4,8 +4,8 @@ import { parseDocument } from 'htmlparser2';
 import { asAppId, asChallengeId } from '../../src/core/ids.ts';
 import { Keyring } from '../../src/core/keyring.ts';
 import { messageIdFor } from '../../src/mail/message-id.ts';
-import { composeSignInMail, type SignInMailInput } from '../../src/mail/sign-in-mail.ts';
 import en from '../../views/mail/locales/en.json' with { type: 'json' };
+import { composeSignInMail, type SignInMailInput } from '../support/sign-in-mail.ts';
 
 const LINK = `https://auth.shop.example/link/${'C'.repeat(22)}#${'S'.repeat(43)}`;
 const ASKED = Date.UTC(2026, 10, 23, 19, 4);

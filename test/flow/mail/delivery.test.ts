@@ -5,9 +5,9 @@ import { createJobs, type Jobs } from '../../../src/jobs/jobs.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { messageIdFor } from '../../../src/mail/message-id.ts';
 import { createOutbox, type MailIntent, type Outbox } from '../../../src/mail/outbox.ts';
-import { composeSignInMail } from '../../../src/mail/sign-in-mail.ts';
 import type { Transport } from '../../../src/mail/transport.ts';
 import { createSmtpTransport } from '../../../src/mail/transports/smtp.ts';
+import { composeSignInMail } from '../../support/sign-in-mail.ts';
 import { code, links, type SmtpSink, startSmtpSink } from '../../support/smtp-sink.ts';
 import { memoryStore, TestClock } from './memory-store.ts';
 

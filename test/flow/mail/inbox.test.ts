@@ -5,8 +5,8 @@ import Koa from 'koa';
 import { asAppId } from '../../../src/core/ids.ts';
 import { createInboxRouter } from '../../../src/http/dev/inbox.ts';
 import type { MessageList, messageDetail } from '../../../src/http/dev/inbox-api.ts';
-import { composeSignInMail } from '../../../src/mail/sign-in-mail.ts';
 import { type CaptureTransport, createCaptureTransport } from '../../../src/mail/transports/capture.ts';
+import { composeSignInMail } from '../../support/sign-in-mail.ts';
 import { TestClock } from './memory-store.ts';
 
 type Detail = ReturnType<typeof messageDetail>;

@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:net';
 import { expect } from 'chai';
 import { asAppId } from '../../../src/core/ids.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import { composeSignInMail } from '../../../src/mail/sign-in-mail.ts';
 import type { OutgoingMail, Transport } from '../../../src/mail/transport.ts';
 import { createSmtpTransport } from '../../../src/mail/transports/smtp.ts';
 import { parseSmtpUrl } from '../../../src/mail/transports/smtp-url.ts';
+import { composeSignInMail } from '../../support/sign-in-mail.ts';
 import { code, links, type SinkOptions, type SmtpSink, startSmtpSink } from '../../support/smtp-sink.ts';
 
 const LINK = `https://auth.shop.example/link/${'C'.repeat(22)}#${'S-_'.repeat(14)}s`;

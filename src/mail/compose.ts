@@ -1,0 +1,64 @@
+/**
+ * Makes a mail of any kind from the built-in views. Pure: the same input gives the same bytes, so that a repeat after a
+ * crash is the same mail (RL-02).
+ */
+import type { AppId } from '../core/ids.ts';
+import { oneLine } from '../lib/hostile-text.ts';
+import { automaticMailHeaders } from './headers.ts';
+import type { MailKind, MailValues } from './kinds.ts';
+import { mailModel } from './model.ts';
+import { mailTemplate } from './templates.ts';
+import { mailLocale, mailText } from './texts.ts';
+import type { OutgoingMail } from './transport.ts';
+
+/** What of an app stands in its mails. */
+export interface MailApp {
+  readonly id: AppId;
+  readonly name: string;
+  /** `#rrggbb` */
+  readonly accent: string;
+  readonly from: { readonly name: string; readonly address: string };
+}
+
+export interface MailDraft<Kind extends MailKind = MailKind> {
+  readonly app: MailApp;
+  /** `EmailAddress.address` as stored. */
+  readonly to: string;
+  /** Languages the person reads, best first. */
+  readonly locales: readonly string[];
+  /** With angle brackets. */
+  readonly messageId: string;
+  /** When this send was asked for. */
+  readonly date: Date;
+  readonly values: MailValues<Kind>;
+}
+
+/** Throws a RangeError for a link or code that must not be mailed: a fault of ours or of the configuration. */
+export function composeMail<Kind extends MailKind>(kind: Kind, draft: MailDraft<Kind>): OutgoingMail {
+  const locale = mailLocale(draft.locales);
+  const model = mailModel(kind.fields, draft.values, draft.app, locale);
+  const template = mailTemplate(kind.name);
+  return {
+    ...envelopeOf(draft),
+    subject: oneLine(mailText(locale, kind.subject, { ...model, app: oneLine(draft.app.name) }), 150),
+    text: template.text(model, locale),
+    html: template.html(model, locale),
+  };
+}
+
+/** Everything of a mail that no template writes (ML-77). */
+export function envelopeOf({
+  app,
+  to,
+  messageId,
+  date,
+}: Omit<MailDraft, 'values'>): Omit<OutgoingMail, 'subject' | 'text' | 'html'> {
+  return {
+    app: app.id,
+    from: { name: oneLine(app.from.name), address: app.from.address },
+    to,
+    messageId,
+    headers: automaticMailHeaders(messageId),
+    date,
+  };
+}
