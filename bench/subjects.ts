@@ -53,7 +53,7 @@ export function subjects(directory: string, smtpUrl: string): readonly Subject[]
   ];
 }
 
-/** A production deployment: one app, one client and an API, the embedded store, default limits and log level. */
+/** A production deployment: one app, one client and an API, the embedded store, default log level. */
 export function environmentOf(directory: string, name: string, smtpUrl: string): Record<string, string> {
   const config = join(directory, `${name}.yaml`);
   const client = {
@@ -82,6 +82,8 @@ export function environmentOf(directory: string, name: string, smtpUrl: string):
       apps: {
         shop: {
           name: 'Shop',
+          // All people of a run are new to their browsers and come within minutes.
+          limits: { mails_per_app: 100_000_000 },
           clients: { [CLIENT_ID]: client, [API_CLIENT.id]: api, [SERVICE_ID]: service },
           resources,
         },

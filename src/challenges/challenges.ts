@@ -53,6 +53,7 @@ export interface BeginInput {
   readonly browser: string;
   readonly device: string;
   readonly locales: readonly string[];
+  readonly typist: Typist;
 }
 
 export type Begun =
@@ -62,7 +63,7 @@ export type Begun =
   /** Nothing was sent now; `retryAt` says when it will be possible. */
   | {
       readonly outcome: 'held';
-      readonly by: 'resend' | 'mailbox';
+      readonly by: 'resend' | 'mailbox' | 'network' | 'app';
       readonly challenge: Challenge;
       readonly retryAt: number;
     };
@@ -97,8 +98,10 @@ export interface MailContents {
   readonly keyVersion: string;
 }
 
-/** Who types a code: the budgets depend on it. */
+/** Who asks for a mail or types a code: the budgets depend on it. */
 export interface Typist {
+  /** See `networkOf`. */
+  readonly network: string | undefined;
   /** SHA-256 of the browser's `known` cookie, if it has one. */
   readonly knownBrowser: string | undefined;
 }
@@ -152,21 +155,26 @@ export class Challenges {
     // For everybody alike, known or not (ML-53), and before anything is counted, so that a fault costs nothing.
     const isSuppressed = (await this.#deps.suppressions.find(app.id, input.address)) !== undefined;
     const bound = interactionClaim(input);
-    const verdict = await this.#deps.limits.take(app.id, [bound, ...this.#mailClaims(input)]);
+    const mail = await this.#mailClaims(input);
+    const verdict = await this.#deps.limits.take(app.id, [bound, ...mail]);
     if (!verdict.allowed && verdict.rule === 'interaction') return { outcome: 'too_many' };
     // Link and code stay the same while more than half their life is left; later mails get fresh ones (design §2).
     const isFresh = newest?.data.status === 'pending' && newest.data.endsAt - now > this.#lifetime(app) / 2;
     const reusable = isFresh ? newest : undefined;
     if (verdict.allowed) {
-      const mail = isSuppressed ? 'suppressed' : 'queued';
-      const asked = reusable ? this.#resend(app, reusable, mail) : this.#create(input, same.length, mail);
+      const state = isSuppressed ? 'suppressed' : 'queued';
+      const asked = reusable ? this.#resend(app, reusable, state) : this.#create(input, same.length, state);
       // Whoever was told 503 asks again at once; what bounds the mails stays counted, since the row may be there.
       const challenge = await asked.catch(async (fault: unknown) => {
-        const hold = this.#mailClaims(input).filter(({ rule }) => rule === 'resend');
+        const hold = mail.filter(({ rule }) => rule === 'resend');
         await this.#deps.limits.giveBack(app.id, hold).catch(() => undefined);
         throw fault;
       });
-      if (!challenge) return this.#undo(input);
+      if (!challenge) {
+        // A mail that was not made after all costs nothing.
+        await this.#deps.limits.giveBack(app.id, [bound, ...mail]);
+        return undefined;
+      }
       const { sends: send, sentAt, purpose } = challenge.data;
       await Promise.all([
         isSuppressed
@@ -178,19 +186,14 @@ export class Challenges {
       ]);
       return { outcome: 'sent', challenge };
     }
-    const by = verdict.rule === 'resend' ? 'resend' : 'mailbox';
+    const by = heldBy(verdict.rule);
     // A row without a mail counts too.
     const isBound = reusable === undefined && !(await this.#deps.limits.take(app.id, [bound])).allowed;
     if (isBound) return { outcome: 'too_many' };
     const held = reusable ?? (await this.#create(input, same.length, 'held'));
     if (!held) return undefined;
-    if (by === 'mailbox') await this.#recordFew(app.id, held, { type: 'challenge.held', reason: 'mailbox' });
+    if (by !== 'resend') await this.#recordFew(app.id, held, { type: 'challenge.held', reason: by });
     return { outcome: 'held', by, challenge: held, retryAt: verdict.retryAt };
-  }
-
-  /** A mail that was not made after all costs nothing. */
-  async #undo(input: BeginInput): Promise<undefined> {
-    await this.#deps.limits.giveBack(input.app.id, [interactionClaim(input), ...this.#mailClaims(input)]);
   }
 
   /** All challenges of one interaction, last asked for last; with `browser` only those that it asked for. */
@@ -345,8 +348,9 @@ export class Challenges {
   }
 
   /** When the next mail for this address may be asked for, ms; now or earlier when it may be at once. */
-  async resendAt(app: App, uid: string, challenge: Challenge): Promise<number> {
-    const claims = mailClaims(app, uid, challenge.data.addressKey, challenge.data.mailbox);
+  async resendAt(app: App, uid: string, challenge: Challenge, typist: Typist): Promise<number> {
+    const { addressKey, mailbox } = challenge.data;
+    const claims = await this.#mailClaimsOf(app, uid, addressKey, mailbox, typist);
     const verdict = await this.#deps.limits.look(app.id, claims);
     return verdict.allowed ? this.#deps.clock.now() : verdict.retryAt;
   }
@@ -600,27 +604,66 @@ export class Challenges {
 
   async #codeClaims(app: AppId, challenge: Challenge, typist: Typist): Promise<readonly Claim[]> {
     const subject = `${challenge.group}:${hashOf(challenge.data.addressKey)}`;
-    return [{ rule: 'code', subject }, await this.#mailboxCodeClaim(app, challenge, typist)];
+    return [{ rule: 'code', subject }, ...(await this.#mailboxCodeClaims(app, challenge, typist))];
   }
 
   async #elsewhereClaims(app: AppId, challenge: Challenge, typist: Typist): Promise<readonly Claim[]> {
     return [
       { rule: 'code_elsewhere', subject: challenge.id },
-      await this.#mailboxCodeClaim(app, challenge, typist),
+      ...(await this.#mailboxCodeClaims(app, challenge, typist)),
     ];
   }
 
-  async #mailboxCodeClaim(app: AppId, challenge: Challenge, { knownBrowser }: Typist): Promise<Claim> {
-    const isKnown =
-      knownBrowser !== undefined &&
-      (await this.#deps.accounts.isKnownBrowser(app, challenge.data.addressKey, knownBrowser));
-    return isKnown
-      ? { rule: 'code_known', subject: `${knownBrowser}:${challenge.data.mailbox}` }
-      : { rule: 'code_mailbox', subject: challenge.data.mailbox };
+  async #mailboxCodeClaims(app: AppId, challenge: Challenge, typist: Typist): Promise<readonly Claim[]> {
+    const { addressKey, mailbox } = challenge.data;
+    const known = await this.#knownAt(app, addressKey, typist);
+    if (known !== undefined) return [{ rule: 'code_known', subject: `${known}:${mailbox}` }];
+    return [{ rule: 'code_mailbox', subject: mailbox }, ...this.#networkClaims('code_network', typist)];
   }
 
-  #mailClaims({ app, uid, address }: BeginInput): readonly Claim[] {
-    return mailClaims(app, uid, address.key, mailboxHash(this.#deps.keyring, address));
+  #mailClaims({ app, uid, address, typist }: BeginInput): Promise<readonly Claim[]> {
+    return this.#mailClaimsOf(app, uid, address.key, mailboxHash(this.#deps.keyring, address), typist);
+  }
+
+  async #mailClaimsOf(
+    app: App,
+    uid: string,
+    addressKey: string,
+    mailbox: string,
+    typist: Typist,
+  ): Promise<readonly Claim[]> {
+    const {
+      resend_after: windowMs,
+      mails_per_mailbox,
+      mails_per_network,
+      mails_per_app,
+    } = app.settings.limits;
+    const subject = `${groupOf(app.id, uid)}:${hashOf(addressKey)}`;
+    const spacing: Claim = { rule: 'resend', subject, windowMs };
+    const known = await this.#knownAt(app.id, addressKey, typist);
+    if (known !== undefined)
+      return [spacing, { rule: 'mailbox_known', subject: `${known}:${mailbox}`, max: mails_per_mailbox }];
+    return [
+      spacing,
+      { rule: 'mailbox', subject: mailbox, max: mails_per_mailbox },
+      ...this.#networkClaims('network', typist, mails_per_network),
+      { rule: 'app', subject: '', max: mails_per_app },
+    ];
+  }
+
+  /** The asking browser, if it signed in with this address before. */
+  async #knownAt(app: AppId, addressKey: string, { knownBrowser }: Typist): Promise<string | undefined> {
+    if (knownBrowser === undefined) return undefined;
+    const isKnown = await this.#deps.accounts.isKnownBrowser(app, addressKey, knownBrowser);
+    return isKnown ? knownBrowser : undefined;
+  }
+
+  /** Keyed like a mailbox: who asked from where is nobody's to read out of the counters. */
+  #networkClaims(rule: 'network' | 'code_network', { network }: Typist, max?: number): readonly Claim[] {
+    if (network === undefined) return [];
+    const oldest = this.#deps.keyring.versions.at(-1);
+    const subject = this.#deps.keyring.mac('*', 'network', [network], oldest).toString('base64url');
+    return [{ rule, subject, ...(max === undefined ? {} : { max }) }];
   }
 
   #lifetime(app: App): number {
@@ -698,10 +741,5 @@ const interactionClaim = ({ app, uid }: BeginInput): Claim => ({
   subject: groupOf(app.id, uid),
 });
 
-function mailClaims(app: App, uid: string, addressKey: string, mailbox: string): readonly Claim[] {
-  const { resend_after: windowMs, mails_per_mailbox: max } = app.settings.limits;
-  return [
-    { rule: 'resend', subject: `${groupOf(app.id, uid)}:${hashOf(addressKey)}`, windowMs },
-    { rule: 'mailbox', subject: mailbox, max },
-  ];
-}
+const heldBy = (rule: RuleName): 'resend' | 'mailbox' | 'network' | 'app' =>
+  rule === 'resend' || rule === 'network' || rule === 'app' ? rule : 'mailbox';

@@ -204,6 +204,20 @@ const limits = z
       .max(1_000_000)
       .default(10)
       .describe('In ten minutes, over all apps that keep the default.'),
+    mails_per_network: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(300)
+      .describe(
+        'In an hour, over all apps that keep the default, from one public IPv4 address or IPv6 /64, by browsers that have not signed in with the address before.',
+      ),
+    mails_per_app: z
+      .int()
+      .min(1)
+      .max(100_000_000)
+      .default(10_000)
+      .describe('In an hour, by browsers that have not signed in with the address before.'),
   })
   .prefault({})
   .describe('Budgets of this app.');

@@ -21,6 +21,7 @@ export type Purpose =
   | 'csrf'
   | 'dpop-nonce'
   | 'mailbox'
+  | 'network'
   | 'message-id'
   | 'suppression'
   | 'return-path';

@@ -35,6 +35,7 @@ export function respond(ctx: PageTarget, page: Page, options: RespondOptions): v
   ctx.type = 'text/html; charset=utf-8';
   ctx.set('Cache-Control', 'no-store');
   ctx.set('Content-Security-Policy', contentSecurityPolicy(info.nonce, formActionOf(page, info.app)));
+  if (page.view === 'check-mail' && page.status === 429) ctx.set('Retry-After', String(page.resendIn));
   if (hasForm(page, info.app)) ctx.set('Referrer-Policy', 'same-origin');
   ctx.body = html;
 }

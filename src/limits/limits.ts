@@ -23,6 +23,12 @@ const RULES = {
   resend: { windowMs: undefined, max: 1, over: 'app', isSpacing: true },
   /** Mails to one mailbox over all apps and spellings (ML-50, ML-52); the number is the app's `limits.mails_per_mailbox`. */
   mailbox: { windowMs: 10 * MINUTE, max: undefined, over: 'all' },
+  /** The same in one browser that the mailbox knows: what strangers ask for does not hold back the owner's mail (ML-25). */
+  mailbox_known: { windowMs: 10 * MINUTE, max: undefined, over: 'all' },
+  /** Mails asked for from one network by browsers that no mailbox knows (ML-51); the number is `limits.mails_per_network`. */
+  network: { windowMs: HOUR, max: undefined, over: 'all' },
+  /** The same from all networks, of one app (ML-51); the number is `limits.mails_per_app`. */
+  app: { windowMs: HOUR, max: undefined, over: 'app' },
   /** Mails asked for in one interaction, whatever the addresses: bounds its challenges. Longer than an interaction lives. */
   interaction: { windowMs: 2 * HOUR, max: 30, over: 'app' },
   /** Acts that anybody can repeat at will: so many are written down per challenge. */
@@ -33,6 +39,8 @@ const RULES = {
   code_elsewhere: { windowMs: DAY, max: 5, over: 'app' },
   /** Wrong codes for one mailbox from browsers it does not know, over all challenges (ML-24). */
   code_mailbox: { windowMs: DAY, max: 20, over: 'app' },
+  /** Wrong codes from one network in browsers that the mailbox does not know, over all mailboxes and apps (ML-24). */
+  code_network: { windowMs: DAY, max: 200, over: 'all' },
   /** Wrong codes in one browser that the mailbox knows: an attacker's guesses do not lock the owner out (ML-25). */
   code_known: { windowMs: DAY, max: 20, over: 'app' },
 } as const satisfies Record<string, Rule>;

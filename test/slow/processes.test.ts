@@ -22,7 +22,7 @@ const STORES: readonly Stand['store'][] = ['sqlite', 'mongodb'];
 
 const shop = {
   ...CHILD_APPS.shop,
-  limits: { mails_per_mailbox: 1000 },
+  limits: { mails_per_mailbox: 1000, mails_per_app: 1_000_000 },
   // Strict: no second answer for a spent token (OA-21); `studio` has the default window.
   lifetimes: { refresh_token_grace: '0s' },
 };

@@ -30,6 +30,8 @@ export interface BrowserOptions {
   readonly acceptLanguage?: string;
   readonly route?: Route;
   readonly localAddress?: string;
+  /** As a proxy in front would tell it. */
+  readonly forwardedFor?: string;
   /** Judges the expiry of cookies; milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -190,6 +192,9 @@ export class Browser {
           this.#options.userAgent ?? 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
         'accept-language': this.#options.acceptLanguage ?? 'en',
         'sec-fetch-site': fetchSite(navigation),
+        ...(this.#options.forwardedFor === undefined
+          ? {}
+          : { 'x-forwarded-for': this.#options.forwardedFor }),
         ...(cookie === undefined ? {} : { cookie }),
         ...(origin === undefined ? {} : { origin }),
         ...(referer === undefined ? {} : { referer }),
@@ -336,6 +341,8 @@ export interface RelyingPartyOptions {
   readonly sender?: Sender;
   readonly route?: Route;
   readonly localAddress?: string;
+  /** As a proxy in front would tell it. */
+  readonly forwardedFor?: string;
   /** Judges the times in ID tokens, where the server's clock was moved; milliseconds since the epoch. */
   readonly now?: () => number;
 }

@@ -8,6 +8,7 @@ import type { Passes } from '../../challenges/passes.ts';
 import { PosternError } from '../../core/errors.ts';
 import { hashOf } from '../../core/hash.ts';
 import type { FormContext, Page, WayOn } from '../../core/page.ts';
+import { networkOf } from '../../lib/network.ts';
 import type { BrowserFacts, ClientFacts, Method } from '../../methods/method.ts';
 import type { Engine } from '../../oidc/engine.ts';
 import type { EngineRegistry } from '../../oidc/registry.ts';
@@ -72,6 +73,7 @@ export async function browserFacts(
   const known = readCookie(ctx, app, 'known');
   return {
     asking: await services.browsers.find(app.id, readCookie(ctx, app, 'ask')),
+    network: networkOf(infoOf(ctx.req).ip),
     knownBrowser: known === undefined ? undefined : knownHash(known),
     device: deviceOf(ctx.get('User-Agent')),
     locales: languagesOf(ctx, app.settings.locale, uiLocales),

@@ -57,6 +57,7 @@ async function begin(
     browser: browser.asking ?? '',
     device: browser.device,
     locales: browser.locales,
+    typist: browser,
   });
   switch (begun.outcome) {
     case 'sent':
@@ -66,7 +67,7 @@ async function begin(
         await waitingPage(request, begun.challenge, services, {
           status: 429,
           error: 'resend_too_soon',
-          isHeld: begun.by === 'mailbox',
+          isHeld: begun.by !== 'resend',
         }),
       );
     case 'too_many':

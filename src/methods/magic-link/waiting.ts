@@ -24,7 +24,7 @@ interface Notice {
   readonly status?: 400 | 429;
   readonly error?: NonNullable<CheckMailPage['error']>;
   readonly triesLeft?: number;
-  /** The mailbox's budget is used up: nothing was sent now. */
+  /** A budget is used up: nothing was sent now. */
   readonly isHeld?: boolean;
 }
 
@@ -87,7 +87,8 @@ async function secondsUntilResend(
   challenge: Challenge,
   services: MethodServices,
 ): Promise<number> {
-  const at = await services.challenges.resendAt(request.app, request.interaction.uid, challenge);
+  const { app, interaction, browser } = request;
+  const at = await services.challenges.resendAt(app, interaction.uid, challenge, browser);
   return secondsUntil(at, services);
 }
 
