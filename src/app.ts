@@ -5,6 +5,7 @@
 // First, before anything loads the engine.
 import './oidc/runtime-notice.ts';
 import { Accounts, userCreated } from './accounts/accounts.ts';
+import { Credentials } from './accounts/credentials.ts';
 import { UserAdmin } from './accounts/user-admin.ts';
 import { type App, type Apps, loadApps, toldClients } from './apps/apps.ts';
 import { noteClientChanges } from './apps/client-changes.ts';
@@ -36,7 +37,8 @@ import { Suppressions } from './mail/suppressions.ts';
 import type { Transport } from './mail/transport.ts';
 import { type CaptureTransport, createCaptureTransport, type MailShelf } from './mail/transports/capture.ts';
 import { createSmtpTransport } from './mail/transports/smtp.ts';
-import { createMethods } from './methods/index.ts';
+import { METHODS } from './methods/index.ts';
+import type { MethodDefinition } from './methods/method.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { Consents, type Withdrawal } from './oidc/consent.ts';
 import { type EndedLogin, Endings } from './oidc/endings.ts';
@@ -56,6 +58,8 @@ export interface Overrides {
   readonly store?: Store;
   /** Carries every app's mail. */
   readonly transport?: Transport;
+  /** Login methods beside those of the house. */
+  readonly methods?: readonly MethodDefinition[];
   /** Told what happens; nothing is measured without it. */
   readonly metrics?: Metrics;
   /** Several processes serve this address: what development helpers keep in memory is shared through the store. */
@@ -117,7 +121,8 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     onEvent: (app, event) => metrics?.event(apps.byId(app), event),
   });
   const jobs = createJobs({ store, clock, log });
-  const accounts = new Accounts(store, clock);
+  const credentials = new Credentials(store, clock);
+  const accounts = new Accounts(store, clock, credentials);
   const limits = new Limits(store, clock);
   const browsers = new Browsers(store, clock, keyring);
   const development = config.production ? undefined : await import('./development.ts');
@@ -185,6 +190,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     clock,
     audit,
     endAll: (app, userId, reason) => new Endings(app, endings, familiesOf(app)).ofUser(userId, reason),
+    forgetCredentials: (app, userId) => credentials.forget(app.id, asUserId(userId)),
     forgetConsents: (app, userId) => consents.forget(app.id, userId),
   });
   const withdrawConsent: Server['withdrawConsent'] = (app, userId, clientId, by) =>
@@ -239,7 +245,18 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   const health = new Health({ store, clock, mailAge: async () => (await outbox.backlog()).oldestMs });
   const services = {
     engines,
-    methods: createMethods({ challenges, clock }),
+    methods: [...METHODS, ...(overrides.methods ?? [])].map((definition) =>
+      definition.create({
+        challenges,
+        credentials,
+        limits,
+        keyring,
+        oneTime: store.oneTime,
+        audit,
+        clock,
+        fetch,
+      }),
+    ),
     accounts,
     browsers,
     passes: new Passes(store, clock),

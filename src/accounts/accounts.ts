@@ -1,15 +1,19 @@
 /**
- * Users of an app: turns the proof of a mailbox into one user. One per mailbox and app, made at first proof.
+ * Users of an app: turns a proof into one user. One per mailbox and app, made when the mailbox is first proved. A credential
+ * is its owner's; a subject of another provider is whoever was linked to it by proof, never by guess (AC-06).
  *
  * Owns what a user is and who may become one. Does not own how a proof came about.
  */
 import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
 import type { EmailAddress } from '../core/email-address.ts';
+import { unreachable } from '../core/errors.ts';
 import { eventIdOf } from '../core/event-id.ts';
-import type { AppId } from '../core/ids.ts';
+import { type AppId, asUserId } from '../core/ids.ts';
 import { randomToken } from '../core/random.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
+import type { Credential, Credentials } from './credentials.ts';
+import type { Proof, UpstreamSubject, Who } from './proof.ts';
 import { mailCutOff } from './user-admin.ts';
 
 export interface UserRow {
@@ -23,15 +27,13 @@ export interface UserRow {
   readonly known: readonly string[];
 }
 
-/** What a method established: control of a mailbox, in a browser. */
-export interface Proof {
-  readonly method: 'magic_link';
-  readonly address: EmailAddress;
-}
-
 export type SignIn =
   | { readonly outcome: 'signed_in'; readonly userId: string; readonly createdAt: number }
-  | { readonly outcome: 'refused'; readonly reason: 'sign_up_closed' | 'blocked' };
+  | { readonly outcome: 'refused'; readonly reason: 'sign_up_closed' | 'blocked' }
+  /** The credential is no more: removed between its check and now. */
+  | { readonly outcome: 'gone' }
+  /** Nothing that was proved so far tells a mailbox: it has to be proved here first (AC-05). */
+  | { readonly outcome: 'prove_mailbox'; readonly suggested: EmailAddress | undefined };
 
 /** Browsers kept per user (design §2). */
 const KNOWN_BROWSERS = 10;
@@ -40,10 +42,12 @@ const KIND = 'user';
 export class Accounts {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #credentials: Credentials;
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, credentials: Credentials) {
     this.#store = store;
     this.#clock = clock;
+    this.#credentials = credentials;
   }
 
   async findById(app: AppId, id: string): Promise<(UserRow & { readonly id: string }) | undefined> {
@@ -69,31 +73,79 @@ export class Accounts {
    * The user of this proof; made now if the app's sign-up policy admits the address. `browser` is the hash of the `known`
    * cookie that this browser gets: a new user knows it from the start.
    */
-  async signIn(app: App, proof: Proof, browser: string): Promise<SignIn> {
-    const known = await this.#byKey(app.id, proof.address.key);
+  async signIn(app: App, { who }: Pick<Proof, 'who'>, browser: string): Promise<SignIn> {
+    switch (who.by) {
+      case 'mailbox':
+        return this.#byMailbox(app, who.address, browser);
+      case 'credential':
+        return this.#byCredential(app, await this.#credentials.find(app.id, who.credentialId));
+      case 'upstream':
+        return this.#byUpstream(app, who, browser);
+      default:
+        return unreachable(who);
+    }
+  }
+
+  /** Whose proof this is, if it is anybody's yet; makes nobody. */
+  async ownerOf(app: AppId, who: Who): Promise<(UserRow & { readonly id: string }) | undefined> {
+    if (who.by === 'mailbox') return this.findByAddress(app, who.address);
+    const credential =
+      who.by === 'credential'
+        ? await this.#credentials.find(app, who.credentialId)
+        : await this.#credentials.findUnique(app, 'upstream', uniqueOf(who));
+    if (credential) return this.#find(app, credential.owner);
+    const isTrusted = who.by === 'upstream' && who.isAddressTrusted;
+    return isTrusted && who.address ? this.findByAddress(app, who.address) : undefined;
+  }
+
+  async #byMailbox(app: App, address: EmailAddress, browser: string): Promise<SignIn> {
+    const known = await this.#byKey(app.id, address.key);
     if (known?.data.status === 'blocked') return { outcome: 'refused', reason: 'blocked' };
     if (known) return { outcome: 'signed_in', userId: known.id, createdAt: known.data.createdAt };
-    if (!maySignUp(app, proof.address)) return { outcome: 'refused', reason: 'sign_up_closed' };
+    if (!maySignUp(app, address)) return { outcome: 'refused', reason: 'sign_up_closed' };
     const now = this.#clock.now();
-    const data: UserRow = {
-      address: proof.address.address,
-      status: 'active',
-      createdAt: now,
-      known: [browser],
-    };
+    const data: UserRow = { address: address.address, status: 'active', createdAt: now, known: [browser] };
     try {
-      const row = await this.#store.records.insert<UserRow>(
-        app.id,
-        KIND,
-        { id: randomToken(), key: proof.address.key, data },
-        now,
-      );
+      const draft = { id: randomToken(), key: address.key, data };
+      const row = await this.#store.records.insert<UserRow>(app.id, KIND, draft, now);
       return { outcome: 'signed_in', userId: row.id, createdAt: now };
     } catch (error) {
       // Another first sign-in of the same mailbox was faster: the same user for both (AC-12).
       if (!(error instanceof StoreConflict)) throw error;
-      return this.signIn(app, proof, browser);
+      return this.#byMailbox(app, address, browser);
     }
+  }
+
+  async #byCredential(app: App, credential: Credential | undefined): Promise<SignIn> {
+    const owner = credential && (await this.#find(app.id, credential.owner));
+    if (!owner) return { outcome: 'gone' };
+    if (owner.status === 'blocked') return { outcome: 'refused', reason: 'blocked' };
+    return { outcome: 'signed_in', userId: owner.id, createdAt: owner.createdAt };
+  }
+
+  async #byUpstream(app: App, subject: UpstreamSubject, browser: string): Promise<SignIn> {
+    const linked = await this.#credentials.findUnique(app.id, 'upstream', uniqueOf(subject));
+    if (linked) return this.#byCredential(app, linked);
+    if (!subject.address || !subject.isAddressTrusted)
+      return { outcome: 'prove_mailbox', suggested: subject.address };
+    const signedIn = await this.#byMailbox(app, subject.address, browser);
+    if (signedIn.outcome !== 'signed_in') return signedIn;
+    return (await this.#link(app.id, subject, signedIn.userId))
+      ? signedIn
+      : this.#byUpstream(app, subject, browser);
+  }
+
+  /** False when the subject was linked meanwhile: whose it is then has to be read anew. */
+  async #link(app: AppId, subject: UpstreamSubject, userId: string): Promise<boolean> {
+    const { provider, issuer, claims, providerName } = subject;
+    const made = await this.#credentials.insert(app, {
+      kind: 'upstream',
+      owner: asUserId(userId),
+      unique: uniqueOf(subject),
+      label: providerName,
+      material: { provider, issuer, subject: subject.subject, claims },
+    });
+    return made !== undefined;
   }
 
   /** When mails to this address were last cut off, because its user was disabled or removed, ms; -1 when they were not. */
@@ -116,10 +168,22 @@ export class Accounts {
     if (!written) await this.rememberBrowser(app, userId, browser);
   }
 
+  async #find(app: AppId, id: string): Promise<(UserRow & { readonly id: string }) | undefined> {
+    const row = await this.#store.records.find<UserRow>(app, KIND, id, this.#clock.now());
+    return row && { ...row.data, id };
+  }
+
   #byKey(app: AppId, key: string): Promise<StoredRecord<UserRow> | undefined> {
     return this.#store.records.findByKey<UserRow>(app, KIND, key, this.#clock.now());
   }
 }
+
+/** By provider, issuer and subject: another issuer with the same subject is somebody else (AC-06). */
+const uniqueOf = ({ provider, issuer, subject }: UpstreamSubject): readonly string[] => [
+  provider,
+  issuer,
+  subject,
+];
 
 /** Id and time of the event of a new user: the same for the request that made it and for a repair after a crash. */
 export const userCreated = (userId: string, at: number): { readonly id: string; readonly at: number } => ({

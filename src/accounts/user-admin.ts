@@ -19,6 +19,8 @@ export interface UserAdminDeps {
   readonly audit: Pick<Audit, 'record'>;
   /** Ends every session and everything that was given to this user, on every device. */
   endAll(app: App, userId: string, reason: 'user_disabled' | 'user_removed'): Promise<void>;
+  /** Forgets passwords, passkeys and links to other providers. */
+  forgetCredentials(app: App, userId: string): Promise<void>;
   /** Forgets what this user allowed to clients. */
   forgetConsents(app: App, userId: string): Promise<void>;
 }
@@ -80,6 +82,7 @@ export class UserAdmin {
   async remove(app: App, userId: string): Promise<boolean> {
     if ((await this.#setStatus(app, userId, 'blocked')) === undefined) return false;
     await this.#deps.endAll(app, userId, 'user_removed');
+    await this.#deps.forgetCredentials(app, userId);
     await this.#deps.forgetConsents(app, userId);
     if (!(await this.#deps.store.records.remove(app.id, KIND, userId))) return false;
     await this.#deps.audit.record(app.id, { type: 'user.removed', userId: asUserId(userId) });

@@ -1,5 +1,6 @@
 /** The user whom a command names by `--user`. */
 import { Accounts } from '../accounts/accounts.ts';
+import { Credentials } from '../accounts/credentials.ts';
 import type { App } from '../apps/apps.ts';
 import { parseEmailAddress } from '../core/email-address.ts';
 import type { Deployment } from './deployment.ts';
@@ -12,5 +13,5 @@ export async function chosenUser(
 ): Promise<string | undefined> {
   const address = parseEmailAddress(user);
   if (!address) return user;
-  return (await new Accounts(store, clock).findByAddress(app.id, address))?.id;
+  return (await new Accounts(store, clock, new Credentials(store, clock)).findByAddress(app.id, address))?.id;
 }

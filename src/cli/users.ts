@@ -1,6 +1,8 @@
 /** `postern users`: the users of an app, seen, disabled, enabled, removed. Running servers follow at once. */
+import { Credentials } from '../accounts/credentials.ts';
 import { UserAdmin, type UserView } from '../accounts/user-admin.ts';
 import type { App } from '../apps/apps.ts';
+import { asUserId } from '../core/ids.ts';
 import { chosenUser } from './chosen-user.ts';
 import { type Command, EXIT, type Surface } from './command.ts';
 import { chosenApp, type Deployment, withDeployment } from './deployment.ts';
@@ -87,6 +89,8 @@ const adminOf = (deployment: Deployment): UserAdmin =>
   new UserAdmin({
     ...deployment,
     endAll: (app, userId, reason) => endingsOf(app, deployment).ofUser(userId, reason),
+    forgetCredentials: (app, userId) =>
+      new Credentials(deployment.store, deployment.clock).forget(app.id, asUserId(userId)),
     forgetConsents: (app, userId) => consentsOf(deployment).forget(app.id, userId),
   });
 

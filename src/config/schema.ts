@@ -3,6 +3,7 @@
  * Owns the shape and the defaults; `load.ts` owns reading, `environment.ts` what differs per machine.
  */
 import { z } from 'zod';
+import { METHODS } from '../methods/index.ts';
 import { client } from './client-schema.ts';
 import {
   colour,
@@ -61,28 +62,22 @@ const signUp = z.union([
   }),
 ]);
 
-const magicLink = z
-  .strictObject({
-    lifetime: duration({ min: '1m', max: '10m', fallback: '10m' }).describe(
-      'Of link and code, from the moment of asking (ASVS 6.5.5: at most 10 minutes).',
-    ),
-    code: z
-      .boolean()
-      .default(true)
-      .describe('Whether the mail carries an 8-digit code beside the link (ML-41).'),
-    link_secret: z
-      .union([
-        z.enum(['fragment', 'path']),
-        z.strictObject({
-          path_for: z.array(domain).min(1).max(500).describe('Recipient domains that get the link by path.'),
-        }),
-      ])
-      .default('fragment')
-      .describe(
-        '`path` for recipients whose mail gateway cuts fragments off, or only for the domains named.',
-      ),
-  })
-  .describe('A mailed link and code.');
+type MethodSettings = {
+  readonly [Definition in (typeof METHODS)[number] as Definition['name']]: z.ZodOptional<
+    Definition['settings']
+  >;
+};
+
+const methodNames = METHODS.map(({ name }) => name);
+
+const methods = z
+  // What the list holds, name by name; `fromEntries` forgets it.
+  .strictObject(
+    Object.fromEntries(METHODS.map(({ name, settings }) => [name, settings.optional()])) as MethodSettings,
+  )
+  .refine((chosen) => Object.values(chosen).some((method) => method !== undefined), {
+    message: 'at least one method is needed, or nobody can sign in: magic_link: {}',
+  });
 
 const suppression = z
   .strictObject({
@@ -260,13 +255,14 @@ const app = z
     sign_up: signUp
       .default('open')
       .describe('Who may become a user: everybody, nobody new, or the owners of addresses at these domains.'),
-    methods: z
-      .strictObject({ magic_link: magicLink.optional() })
-      .refine((methods) => Object.values(methods).some((method) => method !== undefined), {
-        message: 'at least one method is needed, or nobody can sign in: magic_link: {}',
-      })
-      .prefault({ magic_link: {} })
-      .describe('Ways to sign in; one that is not named is off.'),
+    methods: methods.prefault({ magic_link: {} }).describe('Ways to sign in; one that is not named is off.'),
+    method_order: z
+      .array(z.enum(methodNames))
+      .max(methodNames.length)
+      .default([])
+      .describe(
+        'Methods to offer first, in this order; the others follow. A browser is first offered what it used last.',
+      ),
     mail,
     lifetimes,
     sign_out: signOut,

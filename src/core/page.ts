@@ -29,6 +29,33 @@ export interface FormAgain {
   readonly fields: readonly { readonly name: string; readonly value: string }[];
 }
 
+/** A part of the sign-in page that belongs to one method, below the email field. */
+export interface SignInEntry {
+  /** `views/methods/<partial>.hbs`, drawn with `model`; every field of it is given, null when absent. */
+  readonly partial: string;
+  readonly model: Readonly<Record<string, unknown>>;
+  /** Files of `views/public` that it needs. */
+  readonly scripts?: readonly string[];
+  /** The email field offers passkeys too (`autocomplete="username webauthn"`). */
+  readonly hasPasskeyAutofill?: boolean;
+}
+
+/** What stands at the email field after something was refused. */
+export type SignInError = 'bad_email' | 'expired_form' | 'method_failed';
+
+/** "Use … instead" on a page behind the email field; the same for every address. */
+export interface OtherWay {
+  /** Key of the text on it. */
+  readonly text: string;
+  readonly form: FormContext;
+}
+
+/** Symbol above the heading: a file `views/partials/icon-<mark>.hbs`. */
+export type Mark = 'mail' | 'done' | 'device' | 'clock' | 'warning' | 'wait';
+
+/** Texts and values that a page of a method reads; every field is given, null when absent (views are strict). */
+export type PageModel = Readonly<Record<string, unknown>>;
+
 export type MailState = 'queued' | 'accepted' | 'refused' | 'held' | 'suppressed';
 
 /** Of a person's device as its User-Agent tells, in words ("Firefox on Linux"); never trusted, always escaped. */
@@ -47,8 +74,26 @@ export type Page =
       readonly form: FormContext;
       readonly clientName: string;
       readonly email: string;
-      readonly error?: 'bad_email' | 'expired_form';
+      readonly error?: SignInError;
       readonly cancelUrl: FormContext;
+      /** A mail with a link follows the address; otherwise something else does. */
+      readonly isByMail: boolean;
+      /** The email field is shown: some method of this app goes on from an address. */
+      readonly hasEmail: boolean;
+      readonly entries: readonly SignInEntry[];
+    }
+  /** A page of a login method: `views/methods/<page>.hbs` with `model`. Always holds a form. */
+  | {
+      readonly view: 'method';
+      readonly page: string;
+      readonly status: 200 | 400 | 403 | 404 | 409 | 410 | 422 | 429 | 503;
+      /** Key of the text of its heading. */
+      readonly heading: string;
+      readonly mark?: Mark;
+      /** Key of the text above the form, about the whole page. */
+      readonly notice?: string;
+      readonly model: PageModel;
+      readonly scripts?: readonly string[];
     }
   /** "Check your mail": code field, resend, change of address, truth about the mail. Polls `statusUrl` by script. */
   | {
@@ -74,6 +119,7 @@ export type Page =
       readonly triesLeft?: number;
       /** Where to start afresh when the code is closed. */
       readonly restart?: WayOn;
+      readonly otherWays: readonly OtherWay[];
     }
   /** The link, opened in the browser that asked: script moves the fragment into the form and sends it. */
   | {

@@ -16,7 +16,9 @@ export type CookieName =
   /** What the CSRF tokens of this browser are derived from. */
   | 'csrf'
   /** Link secret that came by path (`link_secret: path`). */
-  | 'link';
+  | 'link'
+  /** The method used last in this browser: what it is offered first. Tells of no account. */
+  | 'last';
 
 /** ms; undefined = until the browser is closed. */
 const LIFETIME: Record<CookieName, number | undefined> = {
@@ -25,6 +27,7 @@ const LIFETIME: Record<CookieName, number | undefined> = {
   pass: 5 * MINUTE,
   csrf: undefined,
   link: 10 * MINUTE,
+  last: 400 * DAY,
 };
 
 interface CookieJar {
@@ -47,6 +50,21 @@ export function setCookie(ctx: CookieJar, app: App, name: CookieName, value: str
 
 export function clearCookie(ctx: CookieJar, app: App, name: CookieName): void {
   ctx.cookies.set(nameOf(app, name), null, attributes(app));
+}
+
+/** `method.via`, filled up to the form of all our values; both are names from the configuration. */
+export function rememberMethod(
+  ctx: CookieJar,
+  app: App,
+  { method, via }: { readonly method: string; readonly via?: string | undefined },
+): void {
+  const value = `${method}.${via ?? ''}.`.padEnd(22, '-');
+  if (FORM.test(value)) setCookie(ctx, app, 'last', value);
+}
+
+export function lastMethod(ctx: CookieJar, app: App) {
+  const [method, via] = readCookie(ctx, app, 'last')?.split('.') ?? [];
+  return method === undefined ? undefined : { method, via: via === '' ? undefined : via };
 }
 
 function attributes(app: App) {

@@ -40,18 +40,28 @@ export function render(page: Page, context: PageContext): { html: string } {
   const theme = themeFor(context.app?.accent ?? DEFAULT_ACCENT);
   const model = {
     ...viewModel(page),
-    viewPartial: `view-${page.view}`,
+    viewPartial: page.view === 'method' ? `methods/${page.page}` : `view-${page.view}`,
     lang: languageTag(locale),
     dir: locale.dir,
     nonce: context.nonce,
     app: appOf(context),
     theme,
     icon: iconOf(context, theme),
-    scripts: SCRIPTS[page.view] ?? [],
+    scripts: scriptsOf(page),
     refreshTo: refreshOf(page),
     reloads: page.view === 'unavailable' && page.retry === 'reload',
   };
   return { html: renderLayout(withMark(model), locale) };
+}
+
+function scriptsOf(page: Page): readonly Script[] {
+  const own =
+    page.view === 'method'
+      ? (page.scripts ?? [])
+      : page.view === 'sign-in'
+        ? page.entries.flatMap(({ scripts = [] }) => scripts)
+        : [];
+  return [...(SCRIPTS[page.view] ?? []), ...[...new Set(own)].map((name) => ({ name, isEarly: false }))];
 }
 
 /** Draws pages that nobody sees, so that the first visitor does not wait for the template library. */

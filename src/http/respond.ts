@@ -44,6 +44,7 @@ export function respond(ctx: PageTarget, page: Page, options: RespondOptions): v
 function hasForm(page: Page, app: App | undefined): boolean {
   switch (page.view) {
     case 'sign-in':
+    case 'method':
     case 'check-mail':
     case 'link-here':
     case 'link-elsewhere':

@@ -2,7 +2,7 @@
  * The front door: every request comes in here, is matched against the configured origins and apps, and goes to the engine,
  * to the pages of the house or to the development helpers.
  *
- * Below an app: `/interaction/…` and `/link/…` are ours, all else is the engine's. Beside the apps: `/public`, `/health`,
+ * Below an app: `/interaction/…`, `/link/…` and `/callback/…` are ours, all else is the engine's. Beside the apps: `/public`, `/health`,
  * `/dev`, `/demo`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -24,6 +24,7 @@ import type { Origins, Peers } from './origins.ts';
 import { infoOf, openRequest } from './request-info.ts';
 import { respond } from './respond.ts';
 import { setSecurityHeaders } from './security-headers.ts';
+import { callback } from './sign-in/callback.ts';
 import type { SignInServices } from './sign-in/context.ts';
 import { interactionGet, interactionPost } from './sign-in/interaction.ts';
 import { linkGet, linkPost, linkSecretGet } from './sign-in/link.ts';
@@ -79,7 +80,7 @@ export function createServer(deps: ServerDeps): Callback {
       info.isApi = true;
       return metadata.answer(app, req, res, rest);
     }
-    if (/^\/(?:interaction|link)(?:\/|$)/.test(rest)) {
+    if (/^\/(?:interaction|link|callback)(?:\/|$)/.test(rest)) {
       req.url = rest + query;
       return house(req, res);
     }
@@ -188,6 +189,11 @@ async function appRoutes(ctx: Koa.Context, services: SignInServices): Promise<vo
     return isRead ? interactionGet(ctx, path, services) : interactionPost(ctx, path, services);
   }
   if (target !== undefined) throw new PosternError('not_found');
+  if (room === 'callback') {
+    if (step !== undefined) throw new PosternError('not_found');
+    info.route = '/callback/:target';
+    return callback(ctx, id, services);
+  }
   info.route = isRead && step !== undefined ? '/link/:id/:secret' : '/link/:id/:step';
   if (!isRead) return linkPost(ctx, id, step ?? '', services);
   return step === undefined ? linkGet(ctx, id, services) : linkSecretGet(ctx, id, step);

@@ -1,5 +1,5 @@
-/** The only list of login methods. */
+/** The only list of login methods: configuration, routes and the sign-in page are made from it. */
 import { magicLink } from './magic-link/magic-link.ts';
-import type { Method, MethodServices } from './method.ts';
+import type { MethodDefinition } from './method.ts';
 
-export const createMethods = (services: MethodServices): readonly Method[] => [magicLink(services)];
+export const METHODS = [magicLink] as const satisfies readonly MethodDefinition[];

@@ -1,15 +1,24 @@
 /**
  * What a login method is. A method gets a typed request and answers a tagged union; it never sees the HTTP context, never
- * finds or makes a user, never sets a cookie and never calls the engine. Its one caller (`http/sign-in`) checks reach,
- * CSRF and form, runs the step and turns the answer into a response.
+ * finds or makes a user, never sets a cookie and never calls the engine. Its one caller (`http/sign-in`) checks whether the
+ * method is on in the app, reach, CSRF and form, runs the step and turns the answer into a response.
  */
-import type { Proof } from '../accounts/accounts.ts';
+import type { z } from 'zod';
+import type { Credentials } from '../accounts/credentials.ts';
+import type { Proof } from '../accounts/proof.ts';
 import type { App } from '../apps/apps.ts';
+import type { Audit } from '../audit/audit.ts';
 import type { Challenges, Spent, Typist } from '../challenges/challenges.ts';
 import type { Clock } from '../core/clock.ts';
+import type { EmailAddress } from '../core/email-address.ts';
 import type { ErrorCode } from '../core/errors.ts';
-import type { FormContext, Page, WayOn } from '../core/page.ts';
+import type { UserId } from '../core/ids.ts';
+import type { Keyring } from '../core/keyring.ts';
+import type { FormContext, OtherWay, Page, SignInEntry, SignInError, WayOn } from '../core/page.ts';
+import type { Limits } from '../limits/limits.ts';
 import type { OpenInteraction } from '../oidc/engine.ts';
+import type { GuardedFetch } from '../outbound/guarded-fetch.ts';
+import type { OneTime } from '../store/port.ts';
 
 export type { OpenInteraction };
 
@@ -17,6 +26,8 @@ export type { OpenInteraction };
 export interface BrowserFacts extends Typist {
   /** Id of the browser by its asking cookie; set for every step that `asks`. */
   readonly asking: string | undefined;
+  /** How somebody signed in here last; of the browser, not of any account. */
+  readonly last: { readonly method: string; readonly via: string | undefined } | undefined;
   readonly device: string;
   /** Languages the person reads, best first. */
   readonly locales: readonly string[];
@@ -45,8 +56,12 @@ interface CommonRequest {
 /** Inside an interaction: the browser holds its cookie. */
 export interface InteractionRequest extends CommonRequest {
   readonly interaction: OpenInteraction;
+  /** Who signed in for this interaction in this very browser; set for steps that need it. */
+  readonly signedIn: UserId | undefined;
   /** Address and CSRF token of the form that leads to a step of the same interaction. */
   form(step: string): FormContext;
+  /** Other methods of the app that go on from an address, for the page of `method`. */
+  otherWays(method: string): readonly OtherWay[];
 }
 
 /** Anywhere: whoever opened a link from a mail. */
@@ -61,12 +76,29 @@ export interface LinkRequest extends CommonRequest {
   interactionForm(uid: string, step: string): FormContext;
 }
 
+/**
+ * Another provider sent the browser back to `{issuer}/callback/{target}`. Nothing is known of an interaction but what the
+ * method stored under its own `state`; a POST comes from another site, hence without cookies, and is checked by nothing:
+ * it may do no more than a GET.
+ */
+export interface CallbackRequest extends CommonRequest {
+  readonly verb: 'GET' | 'POST';
+  readonly target: string;
+  /** Each given once; of a POST, the form's fields stand in `body`. */
+  readonly query: Readonly<Record<string, string>>;
+  interactionForm(uid: string, step: string): FormContext;
+}
+
 export type StepAnswer =
   | { readonly answer: 'page'; readonly page: Page }
+  /** The sign-in page with all its methods, and a note at the field. */
+  | { readonly answer: 'start'; readonly email?: string; readonly error?: SignInError }
   /** For scripts of the waiting page. */
   | { readonly answer: 'status'; readonly status: object }
+  /** To another provider; `name` is shown while the browser goes on. */
+  | { readonly answer: 'redirect'; readonly url: string; readonly name: string }
   /**
-   * The mailbox is proved. `spend` is called by the caller after it has compared the browser's session (design §2):
+   * Something was proved. `spend` is called by the caller after it has compared the browser's session (design §2):
    * `won` for exactly one, `again` for a repeat by the same browser, `lost` when it is of no use any more. `carried` is what has to be sent again if the person is asked in between.
    */
   | {
@@ -76,6 +108,8 @@ export type StepAnswer =
       readonly carried: readonly { readonly name: string; readonly value: string }[];
       spend(): Promise<Spent>;
     }
+  /** A credential was added for the user who signed in, or the offer was declined: the sign-in goes on. */
+  | { readonly answer: 'enrolled' }
   /** The mailbox is proved in a browser that did not ask: it may go on at the client with a pass. */
   | { readonly answer: 'passed'; readonly pass: string; readonly clientId: string }
   | { readonly answer: 'refused'; readonly error: ErrorCode };
@@ -84,20 +118,54 @@ export interface Step<Request> {
   readonly verb: 'GET' | 'POST';
   /** The caller makes the browser known (asking cookie) before this step runs. */
   readonly asks?: boolean;
+  /** Behind the sign-in: runs only in the browser that proved this interaction, and gets `signedIn`. */
+  readonly isAfterSignIn?: boolean;
   run(request: Request): Promise<StepAnswer>;
 }
 
 export interface Method {
   readonly name: string;
-  /** First page of the method in an interaction, or the page where it stands. */
-  start(request: InteractionRequest): Promise<Page>;
-  /** By last path segment under `/interaction/{uid}/`. */
+  /** Where the person stands with this method in this interaction, after a reload or "back"; undefined when nowhere. */
+  standing?(request: InteractionRequest): Promise<Page | undefined>;
+  /**
+   * Goes on from an address. A method with this is one of the choices behind the email field, for every address alike: what
+   * the account holds must not show (ML-53).
+   */
+  identified?(request: InteractionRequest, address: EmailAddress): Promise<StepAnswer>;
+  /** Key of the text of the button that leads here from another choice; with `identified`. */
+  readonly wayText?: string;
+  /** Parts of the sign-in page besides the email field, such as buttons. */
+  entries?(request: InteractionRequest): Promise<readonly SignInEntry[]>;
+  /** Offered between the sign-in and the client, such as a passkey; undefined when there is nothing to offer now. */
+  offer?(
+    request: InteractionRequest & { readonly signedIn: UserId },
+    proof: Proof,
+  ): Promise<Page | undefined>;
+  /** By the path segment under `/interaction/{uid}/`. Names are shared by all methods: prefix them with the method's. */
   readonly steps: Readonly<Record<string, Step<InteractionRequest>>>;
   /** By last path segment under `/link/{id}/`; `open` is the landing page itself. */
-  readonly linkSteps: Readonly<Record<string, Step<LinkRequest>>>;
+  readonly linkSteps?: Readonly<Record<string, Step<LinkRequest>>>;
+  /** Answers `/callback/{target}` with a page or a redirect; undefined when this target is none of its own. */
+  callback?(request: CallbackRequest): Promise<StepAnswer | undefined>;
 }
 
+/** One entry of the list in `index.ts`. */
+export interface MethodDefinition<Name extends string = string, Settings extends z.ZodType = z.ZodType> {
+  /** Key under `methods` of an app; the method is off, and all its routes are 404, where that is missing. */
+  readonly name: Name;
+  readonly settings: Settings;
+  create(services: MethodServices): Method;
+}
+
+/** What methods get of the house. */
 export interface MethodServices {
   readonly challenges: Challenges;
+  readonly credentials: Credentials;
+  readonly limits: Limits;
+  readonly keyring: Keyring;
+  readonly oneTime: OneTime;
+  readonly audit: Pick<Audit, 'record'>;
   readonly clock: Clock;
+  /** For calls to other servers, with the check of their addresses (OA-41). */
+  readonly fetch: GuardedFetch;
 }

@@ -1,6 +1,7 @@
 /** The engine's configuration for one app; feature switches stand in `features.ts`. */
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import type { App } from '../apps/apps.ts';
+import { acrValuesOf } from '../core/assurance.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { randomToken } from '../core/random.ts';
@@ -37,9 +38,6 @@ const INTERACTION_TTL_S = 60 * 60;
 /** The engine's own limit is none (OA-41). */
 const MAX_KEY_SET_BYTES = 64 * 1024;
 
-/** `email` is no registered amr value; the registered ones would all claim more than a mailbox proves (AC-20). */
-export const EMAIL_LOGIN = { amr: ['email'], acr: 'urn:postern:acr:email' } as const;
-
 export interface ConfigurationDeps {
   readonly keyring: Keyring;
   readonly clock: Clock;
@@ -60,7 +58,7 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     adapter: deps.adapter,
     clients: engineClients(app),
     jwks: { keys: [...deps.keys] },
-    acrValues: [EMAIL_LOGIN.acr],
+    acrValues: [...acrValuesOf(app.settings.methods)],
     scopes: [...OIDC_SCOPES],
     // How somebody signed in is told to every client: `acr` and `amr` say exactly that (AC-20).
     claims: {

@@ -62,6 +62,8 @@ export type InteractionState =
       readonly accountId: string | undefined;
       /** Id of the browser that proved a mailbox for it: that one can resume it. */
       readonly provedBy: string | undefined;
+      /** The user who was proved in that browser. */
+      readonly provedUser: string | undefined;
       readonly resumeUrl: string;
       /** The same authorization request from its beginning; undefined when it cannot begin again. */
       restart(): Promise<string | undefined>;
@@ -202,6 +204,7 @@ export class Engine {
       uiLocales: textOf(params.ui_locales),
       accountId: interaction.session?.accountId,
       provedBy: result?.login === undefined ? undefined : textOf(result.browser),
+      provedUser: result?.login === undefined ? undefined : textOf(Object(result.login).accountId),
       resumeUrl: interaction.returnTo,
       restart: () => this.restartUrl(interaction),
     };

@@ -14,6 +14,9 @@ const signIn: Extract<Page, { view: 'sign-in' }> = {
   clientName: 'Acme Shop',
   email: '',
   cancelUrl: form(),
+  hasEmail: true,
+  isByMail: true,
+  entries: [],
 };
 
 export const checkMail: Extract<Page, { view: 'check-mail' }> = {
@@ -31,6 +34,7 @@ export const checkMail: Extract<Page, { view: 'check-mail' }> = {
   resendIn: 24,
   expiresIn: 582,
   codeEntry: 'open',
+  otherWays: [],
 };
 
 export const linkHere: Extract<Page, { view: 'link-here' }> = {
@@ -219,8 +223,8 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
   'error-unknown': error('<b>no_such_code</b>', 500),
 };
 
-/** Does not compile while a view has no sample of its own name or with a suffix. */
-export const SAMPLE_OF_VIEW: Readonly<Record<ViewName, keyof typeof SAMPLES>> = {
+/** Does not compile while a view has no sample of its own name or with a suffix. Pages of methods have theirs by name. */
+export const SAMPLE_OF_VIEW: Readonly<Record<Exclude<ViewName, 'method'>, keyof typeof SAMPLES>> = {
   'sign-in': 'sign-in',
   'check-mail': 'check-mail',
   'link-here': 'link-here',

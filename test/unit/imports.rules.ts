@@ -33,7 +33,7 @@ const INNER = [...BASE, 'store', 'config', ...SIBLINGS];
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   core: ['lib'],
-  config: BASE,
+  config: [...BASE, 'methods'],
   store: BASE,
   ...Object.fromEntries(SIBLINGS.map((room) => [room, [...BASE, 'store']])),
   methods: BASE,
@@ -41,6 +41,9 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   api: [...INNER, 'methods'],
   cli: [...INNER, 'methods'],
 };
+
+/** What the settings of a method are written in; the file that puts them together is `config/schema.ts`. */
+const SETTINGS_WORDS = 'config/fields.ts';
 
 /** Rooms of which a room may further name types; a type is gone when the program runs. */
 const MAY_NAME: Readonly<Record<string, readonly string[]>> = {
@@ -125,7 +128,8 @@ export function violationsOf(sources: ReadonlyMap<string, string>): Violation[] 
     const imports = importsOf(code);
     for (const { target, isType } of imports) {
       const to = isType || !target.startsWith('.') ? undefined : roomOf(resolved(file, target));
-      if (to !== undefined && to !== roomOf(file))
+      // Words for schemas: they need nothing of their room.
+      if (to !== undefined && to !== roomOf(file) && resolved(file, target) !== SETTINGS_WORDS)
         graph.set(roomOf(file), (graph.get(roomOf(file)) ?? new Set()).add(to));
     }
     return [...imports.flatMap((one) => importFaults(file, one)), ...wordFaults(file, code)];
@@ -183,6 +187,8 @@ function directionFault(file: string, path: string, isType: boolean): string | u
   if (from === 'store') return backendFault(file, path);
   if (from === 'methods') return methodFault(file, path, isType);
   if (from === to) return undefined;
+  if (from === 'config' && to === 'methods' && path !== 'methods/index.ts')
+    return 'config/ takes what operators may set from the one list of methods';
   if (MAY_USE[from]?.includes(to)) return undefined;
   if (MAY_NAME[from]?.includes(to)) {
     return isType ? undefined : `${from}/ may name types of ${to}/ only: app.ts passes the rest in`;
@@ -206,6 +212,7 @@ function backendFault(file: string, path: string): string | undefined {
 /** A method stands alone; what it needs of other rooms is passed in. */
 function methodFault(file: string, path: string, isType: boolean): string | undefined {
   const to = roomOf(path);
+  if (path === SETTINGS_WORDS && file.endsWith('/settings.ts')) return undefined;
   if (to === 'methods') {
     const isOwn = file.split('/')[1] === path.split('/')[1];
     const isList = file === 'methods/index.ts';

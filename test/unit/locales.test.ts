@@ -8,13 +8,17 @@ const PLURAL = /\.(?:zero|one|two|few|many|other)$/;
 const KEYS = new Set(Object.keys(en).map((key) => key.replace(PLURAL, '')));
 
 function filesIn(folder: string, ending: string): { name: string; text: string }[] {
-  return readdirSync(new URL(folder, ROOT))
+  return readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith(ending))
     .map((name) => ({ name, text: readFileSync(new URL(`${folder}${name}`, ROOT), 'utf8') }));
 }
 
-const views = [...filesIn('views/', '.hbs'), ...filesIn('views/partials/', '.hbs')];
-const sources = [...filesIn('src/http/', '.ts'), ...filesIn('src/http/rendering/', '.ts')];
+const views = [
+  ...filesIn('views/', '.hbs').filter(({ name }) => !name.includes('/')),
+  ...filesIn('views/partials/', '.hbs'),
+  ...filesIn('views/methods/', '.hbs'),
+];
+const sources = [...filesIn('src/http/', '.ts'), ...filesIn('src/methods/', '.ts')];
 
 describe('locales: completeness', () => {
   it('every key used in a view exists', () => {

@@ -65,6 +65,11 @@ function compileLayout(locale: Locale): Layout {
       engine.registerPartial(`view-${file.slice(0, -4)}`, read(file));
     }
   }
+  for (const file of readdirSync(`${FOLDER}methods/`, { recursive: true, encoding: 'utf8' })) {
+    const name = file.replaceAll('\\', '/');
+    if (name.endsWith('.hbs'))
+      engine.registerPartial(`methods/${name.slice(0, -4)}`, read(`methods/${name}`));
+  }
   return engine.compile(read('layout.hbs'), COMPILE_OPTIONS);
 }
 

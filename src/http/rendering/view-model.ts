@@ -4,13 +4,10 @@
  * names of apps, clients and devices are cut and lose their direction marks (ML-73, OA-49). All choices are made here, so that views only lay out.
  */
 import { unreachable } from '../../core/errors.ts';
-import type { MailState, Page, WayOn } from '../../core/page.ts';
+import type { MailState, Mark, Page, SignInError, WayOn } from '../../core/page.ts';
 import { oneLine } from '../../lib/hostile-text.ts';
 import type { TextKey } from '../locales.ts';
 import { errorTextOf } from './error-texts.ts';
-
-/** Symbol above the heading: a file `views/partials/icon-<mark>.hbs`. */
-export type Mark = 'mail' | 'done' | 'device' | 'clock' | 'warning' | 'wait';
 
 export interface ViewModel {
   readonly heading: TextKey;
@@ -43,9 +40,19 @@ export function viewModel(page: Page): ViewModel {
         heading: 'sign_in.heading',
         mark: null,
         clientName: oneLine(page.clientName),
+        autocomplete: page.entries.some((entry) => entry.hasPasskeyAutofill)
+          ? 'username webauthn'
+          : 'username email',
+        submit: textKey(page.isByMail ? 'sign_in.submit' : 'button.continue'),
+        entries: page.entries.map(({ partial, model }) => ({ partial: `methods/${partial}`, model })),
         error: page.error === 'bad_email' ? ('sign_in.bad_email' satisfies TextKey) : null,
-        notice: page.error === 'expired_form' ? ('state.expired_form' satisfies TextKey) : null,
+        notice: signInNotice(page.error),
       };
+    case 'method': {
+      const { model, heading, mark = null, notice = null } = page;
+      // A key of the method's own; one without a text is a fault that drawing tells.
+      return { ...model, view: page.view, heading: heading as TextKey, mark, notice };
+    }
     case 'check-mail':
       return checkMail(page);
     case 'link-here':
@@ -133,6 +140,11 @@ export function viewModel(page: Page): ViewModel {
     default:
       return unreachable(page);
   }
+}
+
+function signInNotice(error: SignInError | undefined): TextKey | null {
+  if (error === 'expired_form') return 'state.expired_form';
+  return error === 'method_failed' ? 'sign_in.method_failed' : null;
 }
 
 type PageOf<View extends Page['view']> = Extract<Page, { view: View }>;

@@ -3,21 +3,22 @@
  * the engine is told. Shared by every method, so that none can forget a step.
  */
 import type Koa from 'koa';
-import type { Proof } from '../../accounts/accounts.ts';
 import { userCreated } from '../../accounts/accounts.ts';
+import type { Who } from '../../accounts/proof.ts';
 import type { AuditEntry } from '../../audit/events.ts';
 import type { Spent } from '../../challenges/challenges.ts';
+import { assuranceOf } from '../../core/assurance.ts';
+import { PosternError } from '../../core/errors.ts';
 import { eventIdOf } from '../../core/event-id.ts';
-import { asUserId } from '../../core/ids.ts';
+import { asUserId, type UserId } from '../../core/ids.ts';
 import type { Page } from '../../core/page.ts';
 import { randomToken } from '../../core/random.ts';
 import { channelOf } from '../../methods/magic-link/waiting.ts';
 import type { ClientFacts, InteractionRequest, StepAnswer } from '../../methods/method.ts';
-import { EMAIL_LOGIN } from '../../oidc/configuration.ts';
 import type { Engine } from '../../oidc/engine.ts';
-import { readCookie, setCookie } from '../cookies.ts';
+import { readCookie, rememberMethod, setCookie } from '../cookies.ts';
 import { infoOf } from '../request-info.ts';
-import { knownHash, type SignInServices } from './context.ts';
+import { isOn, knownHash, type SignInServices } from './context.ts';
 
 type Proved = Extract<StepAnswer, { answer: 'proved' }>;
 
@@ -34,13 +35,17 @@ export async function complete(
   services: SignInServices,
 ): Promise<Page> {
   const engine = await services.engines.get(request.app);
-  const other = await otherPresentUser(ctx, engine, request, proved.proof, services);
+  const other = await otherPresentUser(ctx, engine, request, proved.proof.who, services);
   // Naming both, spending nothing (ML-44).
-  if (other && request.body.switch !== 'yes') return switchPage(request, proved, other, origin);
+  if (other && request.body.switch !== 'yes')
+    return switchPage(request, proved, other, origin, await newAddress(request, proved, services));
   const spent = await proved.spend();
   if (spent.outcome === 'lost') return gone(request);
   const known = readCookie(ctx, request.app, 'known') ?? randomToken(32);
   const signedIn = await services.accounts.signIn(request.app, proved.proof, knownHash(known));
+  if (signedIn.outcome === 'gone') return gone(request);
+  if (signedIn.outcome === 'prove_mailbox')
+    throw new PosternError('access_denied', { detail: 'no mailbox is proved' });
   if (signedIn.outcome === 'refused') {
     await record(ctx, request, services, {
       at: spent.at,
@@ -49,21 +54,21 @@ export async function complete(
       method: proved.proof.method,
       reason: signedIn.reason,
     });
-    const { address } = proved.proof.address;
     return {
       view: 'refused',
       status: 403,
       reason: signedIn.reason,
-      email: address,
+      email: await newAddress(request, proved, services),
       cancel: request.form('cancel'),
     };
   }
   if (other) await engine.endSession(ctx.req, ctx.res);
+  const { amr, acr } = assuranceOf(proved.proof.factors);
   const events = eventsOf(ctx, request, { proved, spent, other, ...signedIn });
   const login = {
     accountId: signedIn.userId,
-    amr: [...EMAIL_LOGIN.amr],
-    acr: EMAIL_LOGIN.acr,
+    amr: [...amr],
+    acr,
     provedAt: spent.at,
     remember: request.app.settings.lifetimes.session_cookie === 'persistent',
   };
@@ -77,9 +82,37 @@ export async function complete(
     services.accounts.rememberBrowser(request.app.id, signedIn.userId, knownHash(known)),
     ...events.map((event) => services.audit.record(request.app.id, event)),
   ]);
+  rememberMethod(ctx, request.app, proved.proof);
+  const offer = await offerOf({ ...request, signedIn: asUserId(signedIn.userId) }, proved, services);
+  if (offer) return offer;
   return proved.inTab === 'link'
     ? provedPage(request, finished.resumeUrl)
     : goOnPage(request, finished.resumeUrl);
+}
+
+/** The first thing that a method of this app offers now, such as a passkey. In the link's own tab nobody is kept. */
+async function offerOf(
+  request: InteractionRequest & { readonly signedIn: UserId },
+  { proof, inTab }: Proved,
+  services: SignInServices,
+): Promise<Page | undefined> {
+  if (inTab === 'link') return undefined;
+  for (const method of services.methods) {
+    const page = isOn(request.app, method) ? await method.offer?.(request, proof) : undefined;
+    if (page) return page;
+  }
+  return undefined;
+}
+
+/** As a person should see it: the address of whoever is about to sign in. */
+async function newAddress(
+  request: InteractionRequest,
+  { proof: { who } }: Proved,
+  { accounts }: SignInServices,
+): Promise<string> {
+  if (who.by === 'mailbox') return who.address.address;
+  const owner = await accounts.ownerOf(request.app.id, who);
+  return owner?.address ?? (who.by === 'upstream' ? who.address?.address : undefined) ?? '';
 }
 
 /** The user this browser is signed in as, when it is somebody else than the owner of the mailbox. */
@@ -87,14 +120,14 @@ async function otherPresentUser(
   ctx: Koa.Context,
   engine: Engine,
   request: InteractionRequest,
-  proof: Proof,
+  who: Who,
   services: SignInServices,
 ): Promise<{ id: string; address: string } | undefined> {
   const present = await engine.presentUser(ctx.req, ctx.res);
   if (present === undefined) return undefined;
   const [user, owner] = await Promise.all([
     services.accounts.findById(request.app.id, present),
-    services.accounts.findByAddress(request.app.id, proof.address),
+    services.accounts.ownerOf(request.app.id, who),
   ]);
   return user && user.id !== owner?.id ? user : undefined;
 }
@@ -104,12 +137,13 @@ function switchPage(
   proved: Proved,
   other: { address: string },
   origin: Origin,
+  newEmail: string,
 ): Page {
   return {
     view: 'switch-user',
     status: 200,
     currentEmail: other.address,
-    newEmail: proved.proof.address.address,
+    newEmail,
     accept: request.form(origin.step),
     carried: [...proved.carried, { name: 'switch', value: 'yes' }],
     decline: request.form('stay'),
@@ -130,7 +164,8 @@ function eventsOf(
   request: InteractionRequest,
   { proved, spent, other, userId: id, createdAt }: SignedIn,
 ): readonly AuditEntry[] {
-  const { method } = proved.proof;
+  const { method, factors } = proved.proof;
+  const { amr } = assuranceOf(factors);
   const { act, at } = spent;
   const { reference, ip } = infoOf(ctx.req);
   const userId = asUserId(id);
@@ -140,7 +175,7 @@ function eventsOf(
   return [
     ...(createdAt >= at ? [{ ...created, type: 'user.created', method } as const] : []),
     ...(other ? [{ ...once('switched'), type: 'sign_in.switched', from: asUserId(other.id) } as const] : []),
-    { ...once('succeeded'), type: 'sign_in.succeeded', method, amr: EMAIL_LOGIN.amr },
+    { ...once('succeeded'), type: 'sign_in.succeeded', method, amr },
   ];
 }
 

@@ -12,7 +12,7 @@ import { networkOf } from '../../lib/network.ts';
 import type { BrowserFacts, ClientFacts, Method } from '../../methods/method.ts';
 import type { Engine } from '../../oidc/engine.ts';
 import type { EngineRegistry } from '../../oidc/registry.ts';
-import { readCookie } from '../cookies.ts';
+import { lastMethod, readCookie } from '../cookies.ts';
 import type { Csrf } from '../csrf.ts';
 import { deviceOf } from '../device.ts';
 import { infoOf } from '../request-info.ts';
@@ -28,6 +28,10 @@ export interface SignInServices {
   readonly csrf: Csrf;
   readonly pseudoLocales: boolean;
 }
+
+/** A method that the app does not name is off: nothing of it is shown or answered. */
+export const isOn = ({ settings }: App, { name }: Pick<Method, 'name'>): boolean =>
+  (settings.methods as Readonly<Record<string, unknown>>)[name] !== undefined;
 
 /** The app that this request was resolved to by the front door. */
 export function appOf(ctx: Koa.Context): App {
@@ -75,6 +79,7 @@ export async function browserFacts(
     asking: await services.browsers.find(app.id, readCookie(ctx, app, 'ask')),
     network: networkOf(infoOf(ctx.req).ip),
     knownBrowser: known === undefined ? undefined : knownHash(known),
+    last: lastMethod(ctx, app),
     device: deviceOf(ctx.get('User-Agent')),
     locales: languagesOf(ctx, app.settings.locale, uiLocales),
   };

@@ -7,7 +7,7 @@
 import type Koa from 'koa';
 import type { App } from '../../apps/apps.ts';
 import { PosternError, unreachable } from '../../core/errors.ts';
-import { asUserId } from '../../core/ids.ts';
+import { asUserId, type UserId } from '../../core/ids.ts';
 import type { Page } from '../../core/page.ts';
 import { randomToken } from '../../core/random.ts';
 import type { InteractionRequest, Step, StepAnswer } from '../../methods/method.ts';
@@ -24,12 +24,14 @@ import {
   engineOf,
   formFor,
   interactionPath,
+  isOn,
   keepForm,
   type SignInServices,
   show,
 } from './context.ts';
 
 import { continueAs, dropPass, passPage } from './pass.ts';
+import { begin, otherWays, standingPage, startPage } from './start.ts';
 
 export interface InteractionPath {
   readonly uid: string;
@@ -44,9 +46,9 @@ export async function interactionGet(
 ): Promise<void> {
   const request = await openRequest(ctx, path, {}, services);
   if (!request) return;
-  const step = path.step === undefined ? undefined : findStep(path.step, 'GET', services);
+  const step = path.step === undefined ? undefined : findStep(request, path.step, 'GET', services);
   const answer: StepAnswer = step
-    ? await step.run(request)
+    ? await step.run(reaching(step, request))
     : { answer: 'page', page: await standing(ctx, request, services) };
   await send(ctx, request, answer, path, services);
 }
@@ -68,9 +70,13 @@ export async function interactionPost(
   if (request.interaction.prompt === 'consent' && !isOwnConsent)
     throw new PosternError('bad_request', { detail: 'no login is asked' });
   if (own) return show(ctx, await own(ctx, request, services), services, request.interaction.uiLocales);
-  const found = findStep(step, 'POST', services);
+  // The email field belongs to no method: whichever comes first goes on from it.
+  const found: Step<InteractionRequest> =
+    step === 'begin'
+      ? { verb: 'POST', asks: true, run: (asking: InteractionRequest) => begin(asking, services) }
+      : findStep(request, step, 'POST', services);
   const asking = found.asks ? await makeAsking(ctx, request, services) : request;
-  await send(ctx, asking, await found.run(asking), path, services);
+  await send(ctx, asking, await found.run(reaching(found, asking)), path, services);
 }
 
 /** Steps of the house itself; those of methods stand in their own lists. */
@@ -81,16 +87,22 @@ const OWN_STEPS: Readonly<
   consent: grantConsent,
   continue: async (ctx, request, services) => {
     const asking = await makeAsking(ctx, request, services);
-    return (await continueAs(ctx, asking, services)) ?? firstMethod(services).start(asking);
+    return (await continueAs(ctx, asking, services)) ?? standingPage(asking, services);
   },
   other: async (ctx, request, services) => {
     dropPass(ctx, request);
-    return firstMethod(services).start(request);
+    return standingPage(request, services);
   },
   keep: keepAccount,
-  another: async (_ctx, request, services) => firstMethod(services).start(request),
+  another: async (_ctx, request, services) => standingPage(request, services),
+  // What was offered behind the sign-in is not wanted.
+  skip: async (_ctx, request) => {
+    if (signedInHere(request) === undefined)
+      throw new PosternError('bad_request', { detail: 'nothing was offered' });
+    return goOnPage(request, request.interaction.resumeUrl);
+  },
   // "Stay signed in as …": nothing was spent, the request still waits (ML-44).
-  stay: async (_ctx, request, services) => firstMethod(services).start(request),
+  stay: async (_ctx, request, services) => standingPage(request, services),
 };
 
 /** The page where this request stands: after a reload, a click on "back", or at first. */
@@ -109,7 +121,7 @@ async function standing(
   return (
     (await passPage(ctx, request, services)) ??
     (await chooserPage(ctx, request, services)) ??
-    firstMethod(services).start(request)
+    standingPage(request, services)
   );
 }
 
@@ -133,16 +145,21 @@ async function openRequest(
       else show(ctx, finishedPage(clientFactsOf(app, interaction.clientId)), services);
       return undefined;
     }
-    case 'open':
+    case 'open': {
+      const browser = await browserFacts(ctx, services, interaction.uiLocales);
+      const form = (step: string) => formFor(ctx, services, `${interactionPath(app, path.uid)}/${step}`);
       return {
         app,
         interaction,
         body: withPathSecret(ctx, app, path, body),
         target: path.target,
-        browser: await browserFacts(ctx, services, interaction.uiLocales),
+        browser,
+        signedIn: undefined,
         clientFacts: (clientId) => clientFactsOf(app, clientId),
-        form: (step) => formFor(ctx, services, `${interactionPath(app, path.uid)}/${step}`),
+        form,
+        otherWays: (method) => otherWays(app, browser, method, form, services),
       };
+    }
     default:
       return unreachable(interaction);
   }
@@ -160,13 +177,33 @@ function withPathSecret(
   return isMeant && secret !== undefined ? { ...body, secret } : body;
 }
 
-function findStep(name: string, verb: 'GET' | 'POST', services: SignInServices): Step<InteractionRequest> {
-  for (const method of services.methods) {
+/** Steps of methods that the app has switched on; those of all others are as unknown as if they did not exist. */
+function findStep(
+  { app }: InteractionRequest,
+  name: string,
+  verb: 'GET' | 'POST',
+  services: SignInServices,
+): Step<InteractionRequest> {
+  for (const method of services.methods.filter((one) => isOn(app, one))) {
     const step = Object.hasOwn(method.steps, name) ? method.steps[name] : undefined;
     if (step?.verb === verb) return step;
     if (step) throw new PosternError('method_not_allowed');
   }
+  if (name === 'begin') throw new PosternError('method_not_allowed');
   throw new PosternError('not_found');
+}
+
+/** Who was proved for this interaction by this very browser (ML-43). */
+const signedInHere = ({ interaction, browser }: InteractionRequest): UserId | undefined =>
+  interaction.provedUser !== undefined && interaction.provedBy === browser.asking
+    ? asUserId(interaction.provedUser)
+    : undefined;
+
+function reaching(step: Pick<Step<InteractionRequest>, 'isAfterSignIn'>, request: InteractionRequest) {
+  if (!step.isAfterSignIn) return request;
+  const signedIn = signedInHere(request);
+  if (signedIn === undefined) throw new PosternError('bad_request', { detail: 'nobody signed in here' });
+  return { ...request, signedIn };
 }
 
 /** Makes the browser known, so that what it proves serves nobody else (ML-42, ML-43). */
@@ -197,6 +234,14 @@ async function send(
   switch (answer.answer) {
     case 'page':
       return show(ctx, answer.page, services, uiLocales);
+    case 'start':
+      return show(ctx, await startPage(request, services, answer), services, uiLocales);
+    case 'redirect': {
+      const { url, name } = answer;
+      return show(ctx, { view: 'go-on', status: 200, url, clientName: name }, services, uiLocales);
+    }
+    case 'enrolled':
+      return show(ctx, goOnPage(request, request.interaction.resumeUrl), services, uiLocales);
     case 'status':
       ctx.set('Cache-Control', 'no-store');
       ctx.body = answer.status;
@@ -223,9 +268,12 @@ async function stale(ctx: Koa.Context, path: InteractionPath, services: SignInSe
   const request = await openRequest(ctx, path, {}, services);
   if (!request) return;
   const page = await standing(ctx, request, services);
+  const { uiLocales } = request.interaction;
+  if (page.view === 'method')
+    return show(ctx, { ...page, status: 400, notice: 'state.expired_form' }, services, uiLocales);
   const isForm = page.view === 'sign-in' || page.view === 'check-mail';
   if (!isForm) throw new PosternError('csrf');
-  show(ctx, { ...page, status: 400, error: 'expired_form' }, services, request.interaction.uiLocales);
+  show(ctx, { ...page, status: 400, error: 'expired_form' }, services, uiLocales);
 }
 
 async function cancel(
@@ -245,10 +293,4 @@ async function cancel(
   return finished === 'finished'
     ? finishedPage(request.clientFacts(request.interaction.clientId))
     : goOnPage(request, finished.resumeUrl);
-}
-
-function firstMethod(services: SignInServices) {
-  const [first] = services.methods;
-  if (!first) throw new Error('no login method');
-  return first;
 }

@@ -14,6 +14,7 @@ import {
   clientFactsOf,
   formFor,
   interactionPath,
+  isOn,
   keepForm,
   type SignInServices,
   show,
@@ -77,7 +78,7 @@ async function answer(
   verb: 'GET' | 'POST',
   services: SignInServices,
 ): Promise<void> {
-  const found = await findStep(name, verb, services).run(request);
+  const found = await findStep(request, name, verb, services).run(request);
   switch (found.answer) {
     case 'page':
       return show(ctx, found.page, services);
@@ -87,15 +88,23 @@ async function answer(
       throw new PosternError(found.error);
     case 'proved':
     case 'status':
+    case 'start':
+    case 'redirect':
+    case 'enrolled':
       throw new Error('a link signs nobody in where it is opened');
     default:
       return unreachable(found);
   }
 }
 
-function findStep(name: string, verb: 'GET' | 'POST', services: SignInServices): Step<LinkRequest> {
-  for (const method of services.methods) {
-    const step = Object.hasOwn(method.linkSteps, name) ? method.linkSteps[name] : undefined;
+function findStep(
+  { app }: LinkRequest,
+  name: string,
+  verb: 'GET' | 'POST',
+  services: SignInServices,
+): Step<LinkRequest> {
+  for (const { linkSteps = {} } of services.methods.filter((method) => isOn(app, method))) {
+    const step = Object.hasOwn(linkSteps, name) ? linkSteps[name] : undefined;
     if (step?.verb === verb) return step;
   }
   throw new PosternError('not_found');

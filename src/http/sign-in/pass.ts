@@ -52,7 +52,8 @@ export async function continueAs(
     (await services.passes.consume(app.id, token, interaction.clientId))
       ? { outcome: 'won', act: hashOf('pass', token), at: infoOf(ctx.req).startedAt }
       : { outcome: 'lost' };
-  const proof = { method: 'magic_link', address } as const;
+  const factors = [{ kind: 'mailbox', at: infoOf(ctx.req).startedAt }] as const;
+  const proof = { method: 'magic_link', factors, who: { by: 'mailbox', address } } as const;
   const proved = { answer: 'proved', proof, inTab: 'waiting', carried: [], spend } as const;
   const page = await complete(ctx, request, proved, { step: 'continue' }, services);
   if (page.view !== 'switch-user') dropPass(ctx, request);

@@ -6,9 +6,9 @@ import type { Challenge } from '../../challenges/challenge.ts';
 import { unreachable } from '../../core/errors.ts';
 import { readCode } from '../../core/mail-code.ts';
 import type { Page } from '../../core/page.ts';
-import type { LinkRequest, Method, MethodServices, StepAnswer } from '../method.ts';
+import type { LinkRequest, MethodServices, Step, StepAnswer } from '../method.ts';
 
-export function linkSteps(services: MethodServices): Method['linkSteps'] {
+export function linkSteps(services: MethodServices): Readonly<Record<string, Step<LinkRequest>>> {
   return {
     open: { verb: 'GET', run: (request) => open(request, services) },
     continue: { verb: 'POST', run: (request) => continueHere(request, services) },

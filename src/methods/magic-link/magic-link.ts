@@ -1,29 +1,44 @@
 /**
  * Sign-in by emailed link, with an 8-digit code beside it (design §2).
  *
- * Steps inside the interaction: `begin`, `resend`, `change`, `redeem`, `status`. Where the link is opened: `open`,
+ * Steps inside the interaction: `resend`, `change`, `redeem`, `status`. Where the link is opened: `open`,
  * `continue`, `report`. What a challenge is and when it is spent belongs to `challenges`.
  */
 
 import type { Challenge } from '../../challenges/challenge.ts';
 import type { Check } from '../../challenges/challenges.ts';
-import { parseEmailAddress } from '../../core/email-address.ts';
+import { type EmailAddress, parseEmailAddress } from '../../core/email-address.ts';
 import { unreachable } from '../../core/errors.ts';
 import { asChallengeId } from '../../core/ids.ts';
 import { readCode } from '../../core/mail-code.ts';
 import type { Page } from '../../core/page.ts';
-import type { InteractionRequest, Method, MethodServices, Step, StepAnswer } from '../method.ts';
+import type {
+  InteractionRequest,
+  Method,
+  MethodDefinition,
+  MethodServices,
+  Step,
+  StepAnswer,
+} from '../method.ts';
 import { linkSteps } from './landing.ts';
-import { signInPage, statusOf, waitingPage } from './waiting.ts';
+import { magicLinkSettings } from './settings.ts';
+import { statusOf, waitingPage } from './waiting.ts';
 
-export function magicLink(services: MethodServices): Method {
+export const magicLink = {
+  name: 'magic_link',
+  settings: magicLinkSettings,
+  create,
+} as const satisfies MethodDefinition;
+
+function create(services: MethodServices): Method {
   return {
     name: 'magic_link',
-    start: (request) => start(request, services),
+    wayText: 'way.magic_link',
+    standing: (request) => standing(request, services),
+    identified: (request, address) => begin(request, address, services),
     steps: {
-      begin: { verb: 'POST', asks: true, run: (request) => begin(request, request.body.email, services) },
       resend: { verb: 'POST', asks: true, run: (request) => resend(request, services) },
-      change: { verb: 'POST', run: async (request) => page(signInPage(request, '')) },
+      change: { verb: 'POST', run: async () => ({ answer: 'start' }) },
       redeem: { verb: 'POST', run: (request) => redeem(request, services) },
       status: { verb: 'GET', run: (request) => status(request, services) },
     } satisfies Record<string, Step<InteractionRequest>>,
@@ -34,20 +49,17 @@ export function magicLink(services: MethodServices): Method {
 const page = (shown: Page): StepAnswer => ({ answer: 'page', page: shown });
 
 /** Back on the page, by reload or history: where one stands, not where one began. */
-async function start(request: InteractionRequest, services: MethodServices): Promise<Page> {
+async function standing(request: InteractionRequest, services: MethodServices): Promise<Page | undefined> {
   const newest = await ownNewest(request, services);
-  if (newest && services.challenges.standing(newest) === 'open')
-    return waitingPage(request, newest, services);
-  return signInPage(request, request.interaction.loginHint ?? '');
+  const isOpen = newest && services.challenges.standing(newest) === 'open';
+  return isOpen ? waitingPage(request, newest, services) : undefined;
 }
 
 async function begin(
   request: InteractionRequest,
-  typed: string | undefined,
+  address: EmailAddress,
   services: MethodServices,
 ): Promise<StepAnswer> {
-  const address = parseEmailAddress(typed);
-  if (!address) return page({ ...signInPage(request, typed ?? ''), status: 400, error: 'bad_email' });
   const { app, interaction, browser } = request;
   const begun = await services.challenges.begin({
     app,
@@ -79,7 +91,8 @@ async function begin(
 
 async function resend(request: InteractionRequest, services: MethodServices): Promise<StepAnswer> {
   const newest = await ownNewest(request, services);
-  return newest ? begin(request, newest.data.typed, services) : page(signInPage(request, ''));
+  const address = parseEmailAddress(newest?.data.typed);
+  return address ? begin(request, address, services) : { answer: 'start' };
 }
 
 /** `target` is the challenge when the link's own page sends the form, and missing when the waiting page does. */
@@ -103,13 +116,17 @@ async function redeem(request: InteractionRequest, services: MethodServices): Pr
           browser.asking,
           browser,
         );
-  if (check.outcome !== 'right') return page(await notRedeemed(request, check, services));
+  if (check.outcome !== 'right') return notRedeemed(request, check, services);
   const { challenge } = check;
   const address = parseEmailAddress(challenge.data.address);
   if (!address) throw new Error('a stored address does not parse');
   return {
     answer: 'proved',
-    proof: { method: 'magic_link', address },
+    proof: {
+      method: 'magic_link',
+      factors: [{ kind: 'mailbox', at: services.clock.now() }],
+      who: { by: 'mailbox', address },
+    },
     inTab: target === undefined ? 'waiting' : 'link',
     carried:
       by === 'link' ? [{ name: 'secret', value: secret ?? '' }] : [{ name: 'code', value: body.code ?? '' }],
@@ -121,34 +138,32 @@ async function notRedeemed(
   request: InteractionRequest,
   check: Exclude<Check, { outcome: 'right' }>,
   services: MethodServices,
-): Promise<Page> {
+): Promise<StepAnswer> {
   const newest = await ownNewest(request, services);
-  if (!newest) return signInPage(request, '');
+  if (!newest) return { answer: 'start' };
   switch (check.outcome) {
-    case 'wrong':
-      return waitingPage(request, newest, services, {
-        status: 400,
-        error: 'wrong_code',
-        triesLeft: check.left,
-      });
-    case 'code_closed':
-      return waitingPage(request, newest, services, { status: 429, error: 'code_closed' });
-    case 'gone': {
-      if (check.reason === 'expired')
-        return waitingPage(request, newest, services, { status: 400, error: 'expired' });
-      const wayOn = request.clientFacts(request.interaction.clientId).home;
-      const status = check.reason === 'unknown' ? 404 : 410;
-      return {
-        view: 'link-gone',
-        status,
-        reason: check.reason,
-        again: request.form('resend'),
-        ...(wayOn === undefined ? {} : { wayOn }),
-      };
+    case 'wrong': {
+      const notice = { status: 400, error: 'wrong_code', triesLeft: check.left } as const;
+      return page(await waitingPage(request, newest, services, notice));
     }
+    case 'code_closed':
+      return page(await waitingPage(request, newest, services, { status: 429, error: 'code_closed' }));
+    case 'gone':
+      return page(
+        check.reason === 'expired'
+          ? await waitingPage(request, newest, services, { status: 400, error: 'expired' })
+          : gonePage(request, check.reason),
+      );
     default:
       return unreachable(check);
   }
+}
+
+function gonePage(request: InteractionRequest, reason: 'used' | 'unknown'): Page {
+  const wayOn = request.clientFacts(request.interaction.clientId).home;
+  const status = reason === 'unknown' ? 404 : 410;
+  const again = request.form('resend');
+  return { view: 'link-gone', status, reason, again, ...(wayOn === undefined ? {} : { wayOn }) };
 }
 
 async function status(request: InteractionRequest, services: MethodServices): Promise<StepAnswer> {

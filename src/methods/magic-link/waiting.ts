@@ -1,24 +1,11 @@
-/** The sign-in page and the "check your mail" page, as data. */
+/** The "check your mail" page, as data. */
 import type { Challenge } from '../../challenges/challenge.ts';
 import { SECOND } from '../../core/clock.ts';
 import { hashOf } from '../../core/hash.ts';
 import type { Page } from '../../core/page.ts';
 import type { InteractionRequest, MethodServices } from '../method.ts';
 
-type SignInPage = Extract<Page, { view: 'sign-in' }>;
 type CheckMailPage = Extract<Page, { view: 'check-mail' }>;
-
-export function signInPage(request: InteractionRequest, email: string): SignInPage {
-  return {
-    view: 'sign-in',
-    status: 200,
-    form: request.form('begin'),
-    cancelUrl: request.form('cancel'),
-    clientName: request.clientFacts(request.interaction.clientId).name,
-    // A hint is anybody's text: it only fills the field in.
-    email: email.slice(0, 320),
-  };
-}
 
 interface Notice {
   readonly status?: 400 | 429;
@@ -56,6 +43,7 @@ export async function waitingPage(
     resendIn,
     expiresIn: secondsUntil(challenge.data.endsAt, services),
     codeEntry,
+    otherWays: request.otherWays('magic_link'),
     ...(notice.error === undefined ? {} : { error: notice.error }),
     ...(notice.triesLeft === undefined ? {} : { triesLeft: notice.triesLeft }),
     ...(codeEntry === 'closed' && client.home ? { restart: client.home } : {}),

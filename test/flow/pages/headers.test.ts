@@ -156,6 +156,7 @@ describe('headers', () => {
       'csrf',
       'interaction',
       'known',
+      'last',
       'pass',
       'resume',
       'session',
