@@ -2,6 +2,7 @@
  * Every page that Postern can show, as data. A handler returns one of these; `render.ts` turns it into HTML with the
  * view of the same name (`views/<name>.hbs`). No text stands here: views take it by key from `views/locales`.
  */
+import type { AppLanguages } from './catalogue.ts';
 
 /** What a link or button of ours points to; always on our own origin unless it says `external`. */
 export interface WayOn {
@@ -276,6 +277,8 @@ export interface PageContext {
   };
   /** Languages the person reads, best first. */
   readonly locales: readonly string[];
+  /** What the app has settled: which languages it speaks, and what it says in its own words. */
+  readonly languages?: AppLanguages;
   /** CSP nonce of this response. */
   readonly nonce: string;
   /** Also offer the generated languages `qps-ploc` and `qps-plocm`: tests and development only. */

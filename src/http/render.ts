@@ -3,7 +3,8 @@
  * (`core/page.ts`), how it looks by `views/`. Sends nothing and sets no header.
  */
 import type { Page, PageContext, ViewName } from '../core/page.ts';
-import { languageTag, negotiate } from './locales.ts';
+import { languageTag } from '../core/texts.ts';
+import { pageTexts } from './locales.ts';
 import { renderLayout } from './rendering/templates.ts';
 import { DEFAULT_ACCENT, type Theme, themeFor } from './rendering/theme.ts';
 import { viewModel } from './rendering/view-model.ts';
@@ -35,11 +36,14 @@ const SCRIPTS: Partial<Readonly<Record<ViewName, readonly Script[]>>> = {
 /**
  * Throws only when a view, a text or a value is missing, or a URL would run as script: faults of ours, all of them.
  */
-export function render(page: Page, context: PageContext): { html: string } {
-  const locale = negotiate(context.locales, { pseudo: context.pseudoLocales ?? false });
+export function render(page: Page, context: PageContext): { html: string; lang: string } {
+  const locale = pageTexts.negotiate(context.locales, {
+    ...context.languages,
+    pseudo: context.pseudoLocales ?? false,
+  });
   const theme = themeFor(context.app?.accent ?? DEFAULT_ACCENT);
   const model = {
-    ...viewModel(page),
+    ...viewModel(page, locale),
     viewPartial: page.view === 'method' ? `methods/${page.page}` : `view-${page.view}`,
     lang: languageTag(locale),
     dir: locale.dir,
@@ -51,7 +55,7 @@ export function render(page: Page, context: PageContext): { html: string } {
     refreshTo: refreshOf(page),
     reloads: page.view === 'unavailable' && page.retry === 'reload',
   };
-  return { html: renderLayout(withMark(model), locale) };
+  return { html: renderLayout(withMark(model), locale), lang: model.lang };
 }
 
 function scriptsOf(page: Page): readonly Script[] {

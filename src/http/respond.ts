@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { App } from '../apps/apps.ts';
 import { unreachable } from '../core/errors.ts';
+import { wantedLanguages } from '../core/languages.ts';
 import type { Page } from '../core/page.ts';
 import { render } from './render.ts';
 import { infoOf } from './request-info.ts';
@@ -15,6 +16,7 @@ export interface PageTarget {
   body: unknown;
   set(field: string, value: string): void;
   get(field: string): string;
+  vary(field: string): void;
 }
 
 export interface RespondOptions {
@@ -25,7 +27,7 @@ export interface RespondOptions {
 
 export function respond(ctx: PageTarget, page: Page, options: RespondOptions): void {
   const info = infoOf(ctx.req);
-  const { html } = render(page, {
+  const { html, lang } = render(page, {
     locales: languagesOf(ctx, info.app?.settings.locale, options.uiLocales),
     nonce: info.nonce,
     pseudoLocales: options.pseudoLocales,
@@ -33,6 +35,8 @@ export function respond(ctx: PageTarget, page: Page, options: RespondOptions): v
   });
   ctx.status = page.status;
   ctx.type = 'text/html; charset=utf-8';
+  ctx.set('Content-Language', lang);
+  ctx.vary('Accept-Language');
   ctx.set('Cache-Control', 'no-store');
   ctx.set('Content-Security-Policy', contentSecurityPolicy(info.nonce, formActionOf(page, info.app)));
   if (page.view === 'check-mail' && page.status === 429) ctx.set('Retry-After', String(page.resendIn));
@@ -84,28 +88,11 @@ function formActionOf(page: Page, app: App | undefined): string {
 }
 
 /** Languages the person reads, best first: `ui_locales`, then `Accept-Language`, then the app's own. */
-export function languagesOf(
+export const languagesOf = (
   ctx: Pick<PageTarget, 'get'>,
   fallback: string | undefined,
   uiLocales?: string,
-): string[] {
-  const asked = (uiLocales ?? '').split(' ');
-  const accepted = ctx
-    .get('Accept-Language')
-    .slice(0, 500)
-    .split(',')
-    .map((part) => {
-      const [tag = '', ...parameters] = part.trim().split(';');
-      const quality = /^\s*q=([01](?:\.\d{1,3})?)\s*$/.exec(parameters.join(';'))?.[1];
-      return { tag, quality: quality === undefined ? 1 : Number(quality) };
-    })
-    .filter(({ quality }) => quality > 0)
-    .sort((a, b) => b.quality - a.quality)
-    .map(({ tag }) => tag);
-  return [...asked, ...accepted, fallback ?? '']
-    .filter((tag) => /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(tag))
-    .slice(0, 20);
-}
+): string[] => wantedLanguages({ uiLocales, accept: ctx.get('Accept-Language'), fallback });
 
 function brandOf(settings: {
   name: string;

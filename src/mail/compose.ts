@@ -40,11 +40,19 @@ export function composeMail<Kind extends MailKind>(kind: Kind, draft: MailDraft<
   const template = mailTemplate(kind.name);
   return {
     ...envelopeOf(draft),
-    subject: oneLine(mailText(locale, kind.subject, { ...model, app: oneLine(draft.app.name) }), 150),
+    subject: cut(mailText(locale, kind.subject, { ...model, app: oneLine(draft.app.name) })),
     text: template.text(model, locale),
     html: template.html(model, locale),
   };
 }
+
+/** Every value is one line by now, and the marks around it are ours: `oneLine` would take them off. */
+function cut(subject: string): string {
+  const characters = [...subject];
+  return characters.length <= MAX_SUBJECT ? subject : `${characters.slice(0, MAX_SUBJECT - 1).join('')}…`;
+}
+
+const MAX_SUBJECT = 150;
 
 /** Everything of a mail that no template writes (ML-77). */
 export function envelopeOf({

@@ -2,6 +2,7 @@
  * What the views of a mail see: the values of its kind, made harmless and written in the language of the mail, and what
  * every mail has. Nothing else is within reach of a template, least of all settings or secrets (ML-75).
  */
+import { momentFormatOf, timeFormatOf } from '../core/texts.ts';
 import { textOn } from '../lib/contrast.ts';
 import { oneLine, unlinked } from '../lib/hostile-text.ts';
 import type { MailApp } from './compose.ts';
@@ -48,8 +49,8 @@ function written(
     if (!isOptional && type !== 'text') throw new RangeError(`a ${type} of the mail is missing`);
     return '';
   }
-  if (type === 'moment') return formatsOf(locale).moment.format(Number(value));
-  if (type === 'time') return formatsOf(locale).time.format(Number(value));
+  if (type === 'moment') return momentFormatOf(locale).format(Number(value));
+  if (type === 'time') return timeFormatOf(locale).format(Number(value));
   if (type === 'count') return Number(value);
   if (type === 'code') return spaced(String(value));
   return type === 'link' ? mailable(String(value)) : unlinked(oneLine(String(value)));
@@ -64,23 +65,4 @@ function spaced(code: string): string {
   const match = CODE.exec(code);
   if (!match) throw new RangeError('a code has 8 digits');
   return `${match[1]} ${match[2]}`;
-}
-
-interface Formats {
-  readonly moment: Intl.DateTimeFormat;
-  readonly time: Intl.DateTimeFormat;
-}
-
-/** Kept per language: making them costs more than all the rest of a mail. */
-const formats = new Map<string, Formats>();
-
-function formatsOf({ tag }: MailLocale): Formats {
-  const known = formats.get(tag);
-  if (known) return known;
-  const made = {
-    moment: new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }),
-    time: new Intl.DateTimeFormat(tag, { timeStyle: 'short', timeZone: 'UTC' }),
-  };
-  formats.set(tag, made);
-  return made;
 }

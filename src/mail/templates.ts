@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type Handlebars from 'handlebars';
-import en from '../../views/mail/locales/en.json' with { type: 'json' };
-import { type MailLocale, type MailTextKey, mailText } from './texts.ts';
+import { isolatedTextOf, type TextValues } from '../core/texts.ts';
+import type { MailLocale } from './texts.ts';
 
 /** Loaded for the first mail: it is a tenth of the time until we listen. */
 const require = createRequire(import.meta.url);
@@ -33,9 +33,9 @@ function compile(file: string, isPlain: boolean): (model: object, locale: MailLo
   // `require` tells no types; this is that package.
   const engine = (require('handlebars') as typeof Handlebars).create();
   engine.registerHelper('t', (key: unknown, options: Handlebars.HelperOptions) => {
-    if (!isTextKey(key)) throw new Error(`no mail text for ${String(key)}`);
-    // `data` and `hash` are untyped in Handlebars: the first is set below alone, the second by our own templates.
-    return mailText(options.data.locale as MailLocale, key, options.hash as Record<string, string | number>);
+    // `data` and `hash` are untyped in Handlebars: the first is set below alone, the second by our own templates. A key that
+    // there is no text for throws.
+    return isolatedTextOf(options.data.locale as MailLocale, String(key), options.hash as TextValues);
   });
   const template = engine.compile(readFileSync(`${FOLDER}${file}`, 'utf8'), {
     strict: true,
@@ -45,5 +45,3 @@ function compile(file: string, isPlain: boolean): (model: object, locale: MailLo
   });
   return (model, locale) => template(model, { data: { locale } });
 }
-
-const isTextKey = (key: unknown): key is MailTextKey => typeof key === 'string' && Object.hasOwn(en, key);

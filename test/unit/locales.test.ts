@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { negotiate, pseudoLocales, storedLocales, type TextKey, translate } from '../../src/http/locales.ts';
+import { pageTexts, type TextKey, translate } from '../../src/http/locales.ts';
 import en from '../../views/locales/en.json' with { type: 'json' };
 
 const ROOT = new URL('../../', import.meta.url);
@@ -66,8 +66,8 @@ describe('locales: completeness', () => {
   });
 
   it('the pseudo-locales follow English: longer by 40 %, right to left, same placeholders', () => {
-    const long = pseudoLocales().get('qps-ploc');
-    const mirrored = pseudoLocales().get('qps-plocm');
+    const long = pageTexts.pseudo.get('qps-ploc');
+    const mirrored = pageTexts.pseudo.get('qps-plocm');
     expect(mirrored?.dir).to.equal('rtl');
     for (const [key, text] of Object.entries(en)) {
       const words = text.replace(/\{[a-z_]+\}/g, '').length;
@@ -81,7 +81,7 @@ describe('locales: completeness', () => {
 });
 
 describe('locales: negotiation', () => {
-  const tag = (wanted: string[], pseudo = false) => negotiate(wanted, { pseudo }).tag;
+  const tag = (wanted: string[], pseudo = false) => pageTexts.negotiate(wanted, { pseudo }).tag;
 
   it('takes the best language that there is, shortening each wish from its end (RFC 4647 §3.4)', () => {
     expect(tag(['en-GB-oxendict'])).to.equal('en');
@@ -107,12 +107,12 @@ describe('locales: negotiation', () => {
 
   it('offers the pseudo-locales only where they are switched on', () => {
     expect(tag(['qps-ploc'])).to.equal('en');
-    expect([...storedLocales().keys()].some((stored) => stored.startsWith('qps'))).to.equal(false);
+    expect([...pageTexts.stored.keys()].some((stored) => stored.startsWith('qps'))).to.equal(false);
   });
 });
 
 describe('locales: texts', () => {
-  const english = negotiate(['en']);
+  const english = pageTexts.negotiate(['en']);
 
   it('fills in values and picks the plural', () => {
     expect(translate(english, 'check_mail.tries_left', { count: 1 })).to.equal('1 try left.');

@@ -156,8 +156,9 @@ describe('sign-in mail', () => {
     const templates = readdirSync(folder).filter((file) => file.endsWith('.hbs'));
     const source = templates.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n');
     const used = [...source.matchAll(/\{\{t "([^"]+)"/g)].map((match) => match[1] ?? '');
-    expect(used.filter((key) => !Object.hasOwn(en, key))).deep.equal([]);
-    expect(Object.keys(en).filter((key) => !used.includes(key))).deep.equal(['sign_in.subject']);
+    const keys = new Set(Object.keys(en).map((key) => key.replace(/\.(?:one|other)$/, '')));
+    expect(used.filter((key) => !keys.has(key))).deep.equal([]);
+    expect([...keys].filter((key) => !used.includes(key))).deep.equal(['sign_in.subject']);
     const words = source.replace(
       /\{\{[^}]*\}\}|<style>[\s\S]*?<\/style>|<!--[\s\S]*?-->|<[^>]*>|&#?\w+;/g,
       '',

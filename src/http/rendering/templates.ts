@@ -7,15 +7,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type Handlebars from 'handlebars';
+import { isolatedTextOf, type Locale, type TextPart, type TextValues } from '../../core/texts.ts';
 import { assetUrl } from '../assets.ts';
-import {
-  type Locale,
-  type TextKey,
-  type TextPart,
-  type TextValues,
-  translate,
-  translateParts,
-} from '../locales.ts';
+import { type TextKey, translate, translateParts } from '../locales.ts';
 
 /** Loaded when the first page is drawn: it is a tenth of the time until we listen. */
 const require = createRequire(import.meta.url);
@@ -30,13 +24,17 @@ const COMPILE_OPTIONS = {
 
 type Layout = (model: object) => string;
 
+/** Apps with words of their own have layouts of their own: the oldest gives way. */
 const layouts = new Map<Locale, Layout>();
+const MAX_LAYOUTS = 500;
 
 /** The whole document of a model that says in `view` which view stands inside the layout. */
 export function renderLayout(model: object, locale: Locale): string {
   const known = layouts.get(locale);
   if (known) return known(model);
   const made = compileLayout(locale);
+  const [oldest] = layouts.keys();
+  if (layouts.size >= MAX_LAYOUTS && oldest) layouts.delete(oldest);
   layouts.set(locale, made);
   return made(model);
 }
@@ -46,7 +44,7 @@ function compileLayout(locale: Locale): Layout {
   const engine = (require('handlebars') as typeof Handlebars).create();
   const escaped = (text: string): string => engine.escapeExpression(text);
   engine.registerHelper('t', (key: TextKey, options: Handlebars.HelperOptions) =>
-    translate(locale, key, valuesOf(options)),
+    isolatedTextOf(locale, key, valuesOf(options)),
   );
   engine.registerHelper(
     'rich',
@@ -75,7 +73,7 @@ function compileLayout(locale: Locale): Layout {
 
 /** Most texts of a page have no values: asking for each on every page was half the time of drawing it. */
 function withFixedTexts(view: string, textOf: (key: TextKey) => string): string {
-  return view.replace(/\{\{t "([a-z_.]+)"\}\}/g, (_, key: string) =>
+  return view.replace(/\{\{t "([a-z0-9_.]+)"\}\}/g, (_, key: string) =>
     // A key that is none throws; a brace in a translation is no template.
     textOf(key as TextKey).replaceAll('{', '&#x7B;'),
   );

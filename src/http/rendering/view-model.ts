@@ -5,8 +5,9 @@
  */
 import { unreachable } from '../../core/errors.ts';
 import type { MailState, Mark, Page, SignInError, WayOn } from '../../core/page.ts';
+import { type Locale, momentFormatOf } from '../../core/texts.ts';
 import { oneLine } from '../../lib/hostile-text.ts';
-import type { TextKey } from '../locales.ts';
+import { type TextKey, translate } from '../locales.ts';
 import { errorTextOf } from './error-texts.ts';
 
 export interface ViewModel {
@@ -32,7 +33,7 @@ const SCOPE_TEXTS: ReadonlyMap<string, TextKey> = new Map([
   ['offline_access', 'consent.scope_offline_access'],
 ]);
 
-export function viewModel(page: Page): ViewModel {
+export function viewModel(page: Page, locale: Locale): ViewModel {
   switch (page.view) {
     case 'sign-in':
       return {
@@ -65,7 +66,7 @@ export function viewModel(page: Page): ViewModel {
         error: null,
       };
     case 'link-elsewhere':
-      return linkElsewhere(page);
+      return linkElsewhere(page, locale);
     case 'link-gone':
       return { ...page, ...linkGone(page), again: page.again ?? null, wayOn: wayOnOf(page.wayOn) };
     case 'proved':
@@ -185,7 +186,7 @@ function checkMailNotice(error: PageOf<'check-mail'>['error']): TextKey | null {
   }
 }
 
-function linkElsewhere(page: PageOf<'link-elsewhere'>): ViewModel {
+function linkElsewhere(page: PageOf<'link-elsewhere'>, locale: Locale): ViewModel {
   const isCodeOpen = page.codeEntry === 'open';
   return {
     ...page,
@@ -196,7 +197,9 @@ function linkElsewhere(page: PageOf<'link-elsewhere'>): ViewModel {
     device: oneLine(page.asked.device),
     askedAt: new Date(page.asked.at).toISOString(),
     // The same instant without script: UTC, said so.
-    askedText: `${new Date(page.asked.at).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    askedText: translate(locale, 'link_elsewhere.moment', {
+      time: momentFormatOf(locale).format(page.asked.at),
+    }),
     continueHere:
       isCodeOpen && page.continueHere
         ? { ...page.continueHere, clientName: oneLine(page.continueHere.clientName) }
