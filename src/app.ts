@@ -32,6 +32,8 @@ import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { faultOf, type Log, silentLog } from './lib/log.ts';
 import { Limits } from './limits/limits.ts';
 import { composeChallengeMail } from './mail/challenge-mail.ts';
+import { MailLog } from './mail/mail-log.ts';
+import { reportOf } from './mail/mail-report.ts';
 import { createOutbox } from './mail/outbox.ts';
 import { Suppressions } from './mail/suppressions.ts';
 import type { Transport } from './mail/transport.ts';
@@ -80,6 +82,7 @@ export interface Server {
   readonly keys: SigningKeys;
   readonly users: UserAdmin;
   readonly suppressions: Suppressions;
+  readonly mails: MailLog;
   /** Takes back what a user allowed a client, and ends what it holds. */
   withdrawConsent(app: App, userId: string, clientId: string, by: 'user' | 'operator'): Promise<Withdrawal>;
   /** The mails caught in development; undefined when mail really leaves. */
@@ -144,13 +147,25 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     accounts,
     audit,
     suppressions,
-    queueMail: (intent) => outbox.queue(intent),
+    queueMail: (mail) => outbox.queue(mail),
     signInEvents: (id, uid, challenge) => signInEvents(apps.byId(id), uid, challenge),
+  });
+  const mails = new MailLog({
+    store,
+    clock,
+    keyring,
+    retentionOf: (id) => apps.byId(id)?.settings.mail.log_retention,
+    onStatus: async (mail, isNew) => {
+      if (isNew) metrics?.mailStatus(apps.byId(mail.app), mail.status);
+      const report = reportOf(mail);
+      if (report) await challenges.mailMoved(mail, report);
+    },
   });
   const outbox = createOutbox({
     jobs,
     clock,
     log,
+    mails,
     transportsFor: (id) => post.transportsFor(appOf(apps, id)),
     load: async (intent) => {
       const app = appOf(apps, intent.app);
@@ -158,16 +173,11 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       if (!contents) return undefined;
       // Asked again at the last moment: a bounce of another mail may have been told since this one was queued.
       const address = parseEmailAddress(contents.to);
-      if (address && (await suppressions.find(app.id, address))) {
-        await challenges.mailOutcome(intent, 'suppressed');
-        return undefined;
-      }
+      if (address && (await suppressions.find(app.id, address))) return 'suppressed';
       return composeChallengeMail(app, intent, contents, keyring);
     },
-    report: async (intent, outcome, reason) => {
-      metrics?.mail(apps.byId(intent.app), outcome);
-      if (outcome !== 'deferred') await challenges.mailOutcome(intent, outcome, reason);
-    },
+    onAnswer: (mail, transport, outcome) => metrics?.mail(apps.byId(mail.app), transport.name, outcome),
+    onTaken: (_app, transport, ms) => metrics?.mailTaken(transport, ms),
   });
 
   const pseudoLocales = overrides.pseudoLocales ?? !config.production;
@@ -282,6 +292,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
 
   metrics?.onLook(async () => ({
     engines: engines.size,
+    breakers: apps.all.flatMap((app) => outbox.breakers(app.id).map((one) => ({ app, ...one }))),
     jobs: await Promise.all(jobs.kinds().map(async (kind) => ({ kind, ...(await jobs.backlog(kind)) }))),
   }));
 
@@ -308,6 +319,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     keys,
     users,
     suppressions,
+    mails,
     withdrawConsent,
     inbox: post.inbox,
     tick,
@@ -357,6 +369,7 @@ function createPost(
   const isSent = given || config.smtpUrl || config.production;
   const inbox = isSent ? undefined : (overrides.inbox ?? createCaptureTransport({ clock, shelf }));
   const byUrl = new Map<string, Transport>();
+  // The same objects each time: the outbox keeps what it knows of a transport by them.
   const transportsFor = (app: App): readonly Transport[] => {
     if (given) return [given];
     const url = app.settings.mail.smtp_url ?? config.smtpUrl;

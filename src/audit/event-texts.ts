@@ -32,6 +32,10 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     text: 'The mail server refused the mail for good.',
     details: { send: 'Number of the mail, from 1.', reason: 'What the server answered, without addresses.' },
   },
+  'challenge.mail_failed': {
+    text: 'The mail was not taken while its link lived, or could not be made.',
+    details: { send: 'Number of the mail, from 1.', reason: 'Why, without addresses.' },
+  },
   'mail.suppressed': {
     text: 'Mails of this app to this mailbox are held back from now on.',
     details: {

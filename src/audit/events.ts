@@ -15,6 +15,7 @@ export interface AuditDetails {
   'challenge.held': { readonly reason: string };
   'challenge.mail_accepted': { readonly send: number };
   'challenge.mail_refused': { readonly send: number; readonly reason: string };
+  'challenge.mail_failed': { readonly send: number; readonly reason: string };
   /** Mails of this app to this mailbox are held back from now on. */
   'mail.suppressed': {
     readonly reason: 'operator' | 'complained' | 'bounced';

@@ -1,5 +1,7 @@
 /** The row of one request to prove control of a mailbox, and the rules that need no store. */
+
 import { type AppId, asChallengeId, type ChallengeId } from '../core/ids.ts';
+import type { MailState } from '../core/page.ts';
 import type { StoredRecord } from '../store/port.ts';
 import type { SecretSource } from './secrets.ts';
 
@@ -7,9 +9,6 @@ import type { SecretSource } from './secrets.ts';
 export const CHALLENGE = 'challenge';
 
 export type ChallengeStatus = 'pending' | 'proved' | 'used' | 'closed';
-
-/** What is known of the mail of the newest send. */
-export type MailState = 'queued' | 'accepted' | 'refused' | 'held' | 'suppressed';
 
 export interface ChallengeRow {
   readonly purpose: 'sign_in';
@@ -42,10 +41,15 @@ export interface ChallengeRow {
   readonly movedAt: number;
   /** When the newest mail was asked for. */
   readonly sentAt: number;
+  /** Of the newest send. */
   readonly mail: MailState;
-  /** When the newest mail was accepted or refused, and why. */
+  /** When the newest mail was taken, refused or given up, and why. */
   readonly mailAt?: number | undefined;
   readonly mailReason?: string | undefined;
+  /** When it is tried again. */
+  readonly mailRetryAt?: number | undefined;
+  /** Version of the row of the mail log that `mail` was read from: of two reports the older does not win. */
+  readonly mailSeen?: number | undefined;
   /** The spend, kept through what comes after it: the event is read from here after a crash (AD-10). */
   readonly spent?: ChallengeSpend | undefined;
   /** Given to the browser that went on elsewhere, in the same write as the spend: neither is there without the other. */
@@ -65,6 +69,12 @@ export type ChallengeSpend =
   | { readonly type: 'challenge.continued'; readonly at: number };
 
 export type Challenge = StoredRecord<ChallengeRow>;
+
+const UNSENT: ReadonlySet<MailState> = new Set(['queued', 'retrying', 'delayed']);
+
+/** True while the newest mail is ours to send; a provider may be `delayed` too, with a mail that it has taken. */
+export const isMailUnsent = ({ data }: Pick<Challenge, 'data'>): boolean =>
+  UNSENT.has(data.mail) && data.mailAt === undefined;
 
 export const challengeIdOf = (challenge: Challenge): ChallengeId => asChallengeId(challenge.id);
 

@@ -10,15 +10,16 @@ import type { Audit } from '../audit/audit.ts';
 import type { AuditEntry } from '../audit/events.ts';
 import { type Clock, DAY, SECOND } from '../core/clock.ts';
 import { type EmailAddress, parseEmailAddress } from '../core/email-address.ts';
-import { PosternError } from '../core/errors.ts';
+import { PosternError, unreachable } from '../core/errors.ts';
 import { eventIdOf } from '../core/event-id.ts';
 import { hashOf } from '../core/hash.ts';
-import { type AppId, asChallengeId, type ChallengeId, isIdForm } from '../core/ids.ts';
+import { type AppId, type ChallengeId, isIdForm } from '../core/ids.ts';
 import type { Keyring } from '../core/keyring.ts';
 import { mailboxHash } from '../core/mailbox-hash.ts';
 import { randomToken } from '../core/random.ts';
 import type { Claim, Limits, RuleName } from '../limits/limits.ts';
-import type { MailIntent } from '../mail/outbox.ts';
+import type { MailReport } from '../mail/mail-report.ts';
+import type { MailIntent, NewMail } from '../mail/outbox.ts';
 import type { Suppressions } from '../mail/suppressions.ts';
 import { type Store, StoreConflict } from '../store/port.ts';
 import {
@@ -31,6 +32,7 @@ import {
   challengeIdOf,
   goneBecause,
   isLive,
+  isMailUnsent,
   isOpen,
   secretSource,
 } from './challenge.ts';
@@ -115,7 +117,7 @@ export interface ChallengeDeps {
   readonly audit: Pick<Audit, 'record'>;
   /** Mailboxes that get no mail of an app. */
   readonly suppressions: Pick<Suppressions, 'find' | 'proved'>;
-  queueMail(intent: MailIntent): Promise<void>;
+  queueMail(mail: NewMail): Promise<void>;
   /** What became of the interaction that this challenge was spent for, and the events that its sign-in left. */
   signInEvents(
     app: AppId,
@@ -177,9 +179,8 @@ export class Challenges {
       }
       const { sends: send, sentAt, purpose } = challenge.data;
       await Promise.all([
-        isSuppressed
-          ? this.#recordAll(app.id, challenge, mailOf(challenge))
-          : this.#deps.queueMail({ app: app.id, challenge: challengeIdOf(challenge), send }),
+        this.#deps.queueMail({ ...newMailOf(app.id, challenge), isSuppressed }),
+        isSuppressed ? this.#recordAll(app.id, challenge, mailOf(challenge)) : undefined,
         reusable
           ? this.#record(app.id, challenge, { type: 'challenge.resent', send }, sentAt)
           : this.#record(app.id, challenge, { type: 'challenge.begun', purpose }, sentAt),
@@ -363,7 +364,7 @@ export class Challenges {
     const challenge = await this.find(app.id, id);
     if (challenge?.data.status !== 'pending') return undefined;
     const { data } = challenge;
-    if (send === data.sends && data.mail !== 'queued') return undefined;
+    if (send === data.sends && !isMailUnsent(challenge)) return undefined;
     const source = secretSource(app.id, challenge);
     return {
       to: data.address,
@@ -379,24 +380,22 @@ export class Challenges {
   }
 
   /** What became of a mail; of older sends nothing is told any more. */
-  async mailOutcome(
-    intent: MailIntent,
-    outcome: 'accepted' | 'refused' | 'suppressed',
-    reason = '',
-  ): Promise<void> {
+  async mailMoved(intent: MailIntent, report: MailReport): Promise<void> {
     const challenge = await this.find(intent.app, intent.challenge);
-    if (!challenge || challenge.data.sends !== intent.send || challenge.data.mail === outcome) return;
+    if (!challenge || challenge.data.sends !== intent.send) return;
+    if ((challenge.data.mailSeen ?? 0) >= report.seen) return;
     const now = this.#deps.clock.now();
-    const data = { ...challenge.data, mail: outcome, mailAt: now, mailReason: reason };
+    const data = { ...challenge.data, ...mailFields(challenge.data, report) };
     // Looked at once more when it ends, for events that a crash has swallowed; a spend brings that forward.
-    const dueAt = data.status === 'pending' ? Math.max(data.endsAt, now + 1) : challenge.dueAt;
+    const end = isMailUnsent({ data }) ? (data.mailRetryAt ?? now) + REPAIR_AFTER_MS : data.endsAt;
+    const dueAt = data.status === 'pending' ? Math.max(end, now + 1) : challenge.dueAt;
     const written = await this.#deps.store.records.replace(
       intent.app,
       CHALLENGE,
       { ...challenge, dueAt, data },
       now,
     );
-    if (!written) return this.mailOutcome(intent, outcome, reason);
+    if (!written) return this.mailMoved(intent, report);
     // The mail goes on although the process that asked for it died before it could write that down.
     await this.#recordAll(intent.app, written, [...sendsOf(written).slice(-1), ...mailOf(written)]);
   }
@@ -406,9 +405,8 @@ export class Challenges {
     const now = this.#deps.clock.now();
     for (const { scope, ...row } of await this.#deps.store.records.due<ChallengeRow>(CHALLENGE, now, limit)) {
       const app = scope as AppId; // challenges are never kept in the system scope
-      const isWaiting = row.data.mail === 'queued' && isLive(row, now);
-      if (isWaiting)
-        await this.#deps.queueMail({ app, challenge: asChallengeId(row.id), send: row.data.sends });
+      const isWaiting = isMailUnsent(row) && isLive(row, now);
+      if (isWaiting) await this.#deps.queueMail(newMailOf(app, row));
       await this.#recordAll(app, row, [...sendsOf(row), ...mailOf(row), ...spendOf(row)]);
       const isOver = row.data.status === 'proved' && (await this.#repairSignIn(app, row));
       if (isOver) continue;
@@ -507,6 +505,8 @@ export class Challenges {
       mail,
       mailAt: mail === 'suppressed' ? now : undefined,
       mailReason: undefined,
+      mailRetryAt: undefined,
+      mailSeen: undefined,
     };
     const next = { ...challenge, data, dueAt: now + REPAIR_AFTER_MS };
     return this.#deps.store.records.replace(app.id, CHALLENGE, next, now);
@@ -711,10 +711,43 @@ const sendsOf = ({ data }: Challenge): readonly DatedEvent[] =>
 function mailOf({ data }: Challenge): readonly DatedEvent[] {
   const { mail, mailAt: at, mailReason: reason = '', sends: send } = data;
   if (at === undefined) return [];
-  if (mail === 'accepted') return [{ type: 'challenge.mail_accepted', send, at }];
-  if (mail === 'suppressed') return [{ type: 'challenge.held', reason: 'suppressed', at }];
-  return mail === 'refused' ? [{ type: 'challenge.mail_refused', send, reason, at }] : [];
+  switch (mail) {
+    case 'handed_over':
+    case 'accepted':
+    case 'delayed':
+      return [{ type: 'challenge.mail_accepted', send, at }];
+    case 'suppressed':
+      return [{ type: 'challenge.held', reason: 'suppressed', at }];
+    case 'refused':
+      return [{ type: 'challenge.mail_refused', send, reason, at }];
+    case 'failed':
+      return [{ type: 'challenge.mail_failed', send, reason, at }];
+    case 'queued':
+    case 'retrying':
+    case 'held':
+      return [];
+    default:
+      return unreachable(mail);
+  }
 }
+
+/** `mailAt` is when it was first taken, whatever is told of it later: the event of that has its id from there. */
+function mailFields(before: ChallengeRow, { mail, at, reason, retryAt, seen }: MailReport) {
+  const isOnItsWay = mail === 'handed_over' || mail === 'accepted';
+  const takenAt = before.mail === 'failed' || before.mail === 'refused' ? undefined : before.mailAt;
+  const known = mail === 'delayed' ? takenAt : isOnItsWay ? (takenAt ?? at) : at;
+  const mailAt = mail === 'queued' || mail === 'retrying' ? undefined : known;
+  return { mail, mailAt, mailReason: reason, mailRetryAt: retryAt, mailSeen: seen };
+}
+
+const newMailOf = (app: AppId, challenge: Challenge): NewMail => ({
+  app,
+  challenge: challengeIdOf(challenge),
+  send: challenge.data.sends,
+  kind: challenge.data.purpose,
+  askedAt: challenge.data.sentAt,
+  traces: { to: challenge.data.address, keyVersion: challenge.data.keyVersion },
+});
 
 const spendOf = ({ data }: Challenge): readonly DatedEvent[] => (data.spent ? [data.spent] : []);
 

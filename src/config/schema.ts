@@ -116,6 +116,9 @@ const mail = z
         `\`smtp://user:password@host:587\` or \`smtps://…\`, or ${FROM_ENVIRONMENT}; default: SMTP_URL.`,
       ),
     suppression,
+    log_retention: duration({ min: '1h', max: '400d', fallback: '30d' }).describe(
+      'How long the mail log keeps what became of a mail: times, transport, answers, the masked recipient; `npm run postern -- mail list`.',
+    ),
   })
   .prefault({})
   .describe('Who this app writes as, and through which server.');

@@ -23,6 +23,7 @@ export type Purpose =
   | 'mailbox'
   | 'network'
   | 'message-id'
+  | 'mail-log'
   | 'suppression'
   | 'return-path';
 

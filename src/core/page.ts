@@ -57,7 +57,21 @@ export type Mark = 'mail' | 'done' | 'device' | 'clock' | 'warning' | 'wait';
 /** Texts and values that a page of a method reads; every field is given, null when absent (views are strict). */
 export type PageModel = Readonly<Record<string, unknown>>;
 
-export type MailState = 'queued' | 'accepted' | 'refused' | 'held' | 'suppressed';
+/**
+ * What is known of a mail. `retrying`: we could not hand it over yet. `handed_over`: a relay or provider took it; `accepted`:
+ * the recipient's own server did. `delayed`: that server asked for time. `refused`: it sent the mail back. `failed`: it was
+ * never taken, and is not tried any more. `held`: not sent, by our own limits.
+ */
+export type MailState =
+  | 'queued'
+  | 'retrying'
+  | 'handed_over'
+  | 'accepted'
+  | 'delayed'
+  | 'refused'
+  | 'suppressed'
+  | 'failed'
+  | 'held';
 
 /** Of a person's device as its User-Agent tells, in words ("Firefox on Linux"); never trusted, always escaped. */
 export interface Asked {
@@ -111,6 +125,8 @@ export type Page =
       readonly channel: string;
       readonly finishIn: 'auto' | 'waiting' | 'link';
       readonly mail: MailState;
+      /** Whole seconds until the mail is tried again; 0 = now, or never. */
+      readonly mailRetryIn: number;
       /** Whole seconds until resend is allowed, 0 = now. */
       readonly resendIn: number;
       /** Whole seconds until link and code expire. */

@@ -8,14 +8,24 @@ import { type Clock, HOUR, SECOND } from '../core/clock.ts';
 import { randomToken } from '../core/random.ts';
 import type { Log } from '../lib/log.ts';
 import { type Store, StoreConflict, SYSTEM } from '../store/port.ts';
-import { JOB_RETENTION, type JobHandler, type JobState, LEASE, type NewJob, recordKind } from './job.ts';
+import {
+  JOB_RETENTION,
+  type Job,
+  type JobHandler,
+  type JobState,
+  LEASE,
+  type NewJob,
+  recordKind,
+} from './job.ts';
 import { Worker } from './worker.ts';
 
 export interface WorkOptions {
   /** Jobs of this kind under way in this process, 1 or more. */
   readonly concurrency: number;
   /** Of these, jobs of one app; no bound of its own unless given. */
-  readonly perApp?: number;
+  readonly perApp?: number | ((app: string) => number);
+  /** Told before a job is given up for good, and again should a crash come between. */
+  readonly onDead?: (job: Job, reason: string) => Promise<void>;
   readonly leaseMs?: number;
 }
 
@@ -88,11 +98,11 @@ export function createJobs(options: {
       return true;
     },
 
-    work(kind, handler, { concurrency, perApp = concurrency, leaseMs = LEASE }) {
+    work(kind, handler, { concurrency, perApp = concurrency, leaseMs = LEASE, onDead }) {
       if (isStopped) throw new Error('the queue has stopped');
       if (workers.has(kind)) throw new Error(`jobs of kind ${kind} have a handler already`);
       const context = { records, clock, log, kind, owner, leaseMs };
-      workers.set(kind, new Worker(context, handler, { concurrency, perApp }));
+      workers.set(kind, new Worker(context, handler, { concurrency, perApp, ...(onDead ? { onDead } : {}) }));
     },
 
     async runDue() {

@@ -11,6 +11,7 @@ import { faultOf } from '../lib/log.ts';
 import { roundRobin } from '../lib/round-robin.ts';
 import type { DueRecord } from '../store/port.ts';
 import {
+  type Job,
   type JobHandler,
   type JobOutcome,
   type JobState,
@@ -29,7 +30,8 @@ export interface WorkerLimits {
   /** Jobs under way in this process. */
   readonly concurrency: number;
   /** Of these, jobs of one app: one dead mail server must not take every slot. */
-  readonly perApp: number;
+  readonly perApp: number | ((app: string) => number);
+  readonly onDead?: (job: Job, reason: string) => Promise<void>;
 }
 
 interface Run {
@@ -157,7 +159,9 @@ export class Worker {
     const due = await records.due<JobState>(recordKind(kind), clock.now(), limit);
     const rows = due.filter((row) => !this.#runs.has(row.id));
     const busy = Map.groupBy(this.#runs.values(), (run) => run.lane);
-    const room = (lane: string) => this.#limits.perApp - (busy.get(lane)?.length ?? 0);
+    const { perApp } = this.#limits;
+    const most = (lane: string) => (typeof perApp === 'number' ? perApp : perApp(lane));
+    const room = (lane: string) => most(lane) - (busy.get(lane)?.length ?? 0);
     const picked = roundRobin(rows, laneOf, free, room);
     const isFull = due.length === limit;
     this.#hasBacklog = isFull || rows.length > picked.length;
@@ -178,7 +182,7 @@ export class Worker {
 
   async #run(lease: Lease): Promise<void> {
     try {
-      if (lease.state.abandoned >= MAX_ABANDONED) await lease.bury('abandoned too often');
+      if (lease.state.abandoned >= MAX_ABANDONED) await this.#bury(lease, 'abandoned too often');
       else await this.#settle(lease, await this.#handler(lease.job, lease.signal));
     } catch (thrown) {
       await this.#fail(lease, thrown);
@@ -187,9 +191,15 @@ export class Worker {
 
   #settle(lease: Lease, outcome: JobOutcome): Promise<boolean> {
     if ('done' in outcome) return lease.done();
-    if ('dead' in outcome) return lease.bury(outcome.dead);
+    if ('dead' in outcome) return this.#bury(lease, outcome.dead);
     // Never in the past: a handler that always wants to go on at once would spin.
     return lease.retry(Math.max(outcome.retryAt, this.#context.clock.now() + 1), lease.state.throws);
+  }
+
+  /** Told first: when that fails, the lease runs out, and whoever takes the job up buries it. */
+  async #bury(lease: Lease, reason: string): Promise<boolean> {
+    await this.#limits.onDead?.(lease.job, reason);
+    return lease.bury(reason);
   }
 
   /** RL-24: what keeps throwing is put aside, and everything else flows on. */
@@ -200,7 +210,7 @@ export class Worker {
     log.warn({ job: lease.job.id, kind, throws, fault }, 'job failed');
     try {
       if (throws >= MAX_THROWS)
-        await lease.bury(`threw ${throws} times, last ${fault.errorCode ?? fault.name}`);
+        await this.#bury(lease, `threw ${throws} times, last ${fault.errorCode ?? fault.name}`);
       else await lease.retry(clock.now() + backOff(RETRY, throws, jitter()), throws);
     } catch (cause) {
       // The lease runs out by itself and the job is taken up again.

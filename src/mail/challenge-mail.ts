@@ -31,7 +31,7 @@ export function composeChallengeMail(
       minutes: Math.max(1, Math.floor((endsAt - askedAt) / MINUTE)),
     },
   });
-  return { mail, expiresAt: endsAt };
+  return { mail, expiresAt: endsAt, keyVersion };
 }
 
 export function mailAppOf(app: App): MailApp {

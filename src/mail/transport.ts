@@ -46,6 +46,11 @@ export interface Transport {
   /** Of the transport in the app's configuration; the type, unless it was given another. */
   readonly name: string;
   /**
+   * `mailbox`: what it takes lies in the mailbox. Else it hands over to a relay or provider, whose reports name the mail by
+   * our Message-ID (`message-id`) or, unless told, by the provider's own id.
+   */
+  readonly delivers?: 'mailbox' | 'message-id';
+  /**
    * Never throws for what a mail server answers; a throw is a fault of ours and counts as deferred. An aborted `signal`
    * ends the attempt, which may or may not have reached the other side.
    */

@@ -61,8 +61,25 @@ export const DEFINITIONS = {
   },
   postern_mails_total: {
     type: 'counter',
-    help: 'Delivery attempts: `accepted` by the mail server, `deferred` to another try, `refused` for good.',
-    labels: ['app', 'outcome'],
+    help: 'Answers of transports: `accepted`, `deferred` to another try, `refused` for good. The transport goes by its name in the configuration.',
+    labels: ['app', 'transport', 'outcome'],
+  },
+  postern_mail_status_total: {
+    type: 'counter',
+    help: 'Mails that came to a status of the mail log: `handed_over`, `accepted`, `bounced` and all others.',
+    labels: ['app', 'status'],
+  },
+  postern_mail_taken_seconds: {
+    type: 'histogram',
+    help: 'From the moment a mail was asked for until a transport took it.',
+    labels: ['transport'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+  },
+  postern_mail_breaker: {
+    type: 'gauge',
+    help: 'Whether a transport is used: 0 = yes, 1 = one mail tries it, 2 = it failed too often and rests.',
+    labels: ['app', 'transport'],
+    over: 'max',
   },
   postern_sign_ins_total: {
     type: 'counter',

@@ -62,8 +62,16 @@ export class Metrics {
     this.#observe('postern_store_batch_size', {}, size);
   }
 
-  mail(app: AppNamed | undefined, outcome: 'accepted' | 'refused' | 'deferred'): void {
-    this.#count('postern_mails_total', { app: this.#app(app), outcome });
+  mail(app: AppNamed | undefined, transport: string, outcome: 'accepted' | 'refused' | 'deferred'): void {
+    this.#count('postern_mails_total', { app: this.#app(app), transport, outcome });
+  }
+
+  mailStatus(app: AppNamed | undefined, status: string): void {
+    this.#count('postern_mail_status_total', { app: this.#app(app), status });
+  }
+
+  mailTaken(transport: string, ms: number): void {
+    this.#observe('postern_mail_taken_seconds', { transport }, ms / 1000);
   }
 
   event(app: AppNamed | undefined, event: { readonly type: string; readonly method?: string }): void {
@@ -83,11 +91,11 @@ export class Metrics {
   }
 
   /** Asked when somebody looks: what costs a call of the store is not paid for all the time. */
-  onLook(look: () => Promise<{ engines: number; jobs: readonly JobsNow[] }>): void {
+  onLook(look: () => Promise<Look>): void {
     this.#look = look;
   }
 
-  #look: (() => Promise<{ engines: number; jobs: readonly JobsNow[] }>) | undefined;
+  #look: (() => Promise<Look>) | undefined;
 
   async text(): Promise<string> {
     await this.#refresh();
@@ -104,6 +112,8 @@ export class Metrics {
     const now = await this.#look?.().catch(() => undefined);
     if (!now) return;
     this.#set('postern_engines', {}, now.engines);
+    for (const { app, transport, state } of now.breakers)
+      this.#set('postern_mail_breaker', { app: this.#app(app), transport }, BREAKER[state]);
     for (const { kind, waiting, oldestMs } of now.jobs) {
       this.#set('postern_jobs_waiting', { kind }, waiting);
       this.#set('postern_jobs_oldest_seconds', { kind }, oldestMs / 1000);
@@ -142,6 +152,18 @@ export class Metrics {
     const gauge = this.#made.get(name);
     if (gauge instanceof Gauge) gauge.set(labels, value);
   }
+}
+
+const BREAKER = { closed: 0, half_open: 1, open: 2 } as const;
+
+interface Look {
+  readonly engines: number;
+  readonly jobs: readonly JobsNow[];
+  readonly breakers: readonly {
+    readonly app: AppNamed;
+    readonly transport: string;
+    readonly state: keyof typeof BREAKER;
+  }[];
 }
 
 export interface JobsNow {

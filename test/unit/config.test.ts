@@ -32,7 +32,10 @@ describe('configuration file', () => {
       brand: { accent: '#4f46e5' },
       sign_up: 'open',
       methods: { magic_link: { lifetime: 600_000, code: true, link_secret: 'fragment' } },
-      mail: { suppression: { bounced: 90 * 86_400_000, complained: 365 * 86_400_000, soft_bounce_days: 5 } },
+      mail: {
+        suppression: { bounced: 90 * 86_400_000, complained: 365 * 86_400_000, soft_bounce_days: 5 },
+        log_retention: 30 * 86_400_000,
+      },
       limits: { resend_after: 30_000, mails_per_mailbox: 10, mails_per_network: 300, mails_per_app: 10_000 },
     });
     expect(config.apps.shop?.lifetimes).to.deep.equal({

@@ -11,6 +11,8 @@ const { statusUrl, resumeUrl, finishIn } = root.dataset;
 const startedAt = Date.now();
 const expiresAt = startedAt + Number(root.dataset.expiresIn) * 1000;
 let resendAt = startedAt + Number(root.dataset.resendIn) * 1000;
+const retryLine = root.querySelector('[data-mail-retry]');
+let retryAt = startedAt + Number(retryLine.dataset.mailRetry) * 1000;
 /** `leaving`: on the way to `resumeUrl`; the back button may bring this page to life again. */
 let phase = 'waiting';
 let isAsking = false;
@@ -88,6 +90,7 @@ function applyProved() {
 function applyPending(status) {
   provedSince = undefined;
   resendAt = Date.now() + Number(status.resendIn) * 1000;
+  retryAt = Date.now() + Number(status.mailRetryIn) * 1000;
   const line = root.querySelector('[data-mail-state]');
   const text = line.querySelector('[data-mail-text]');
   const words = text.dataset[status.mail];
@@ -139,6 +142,10 @@ function tick() {
   if (wait > 0) button.setAttribute('aria-disabled', 'true');
   else button.removeAttribute('aria-disabled');
   setText(button, wait > 0 ? button.dataset.waiting.replace('{time}', clock(wait)) : button.dataset.ready);
+  // Beside the live region, not in it: a screen reader would count every second aloud.
+  const retryIn = Math.ceil((retryAt - now) / 1000);
+  if (phase === 'waiting') retryLine.hidden = retryIn <= 0;
+  if (retryIn > 0) setText(retryLine, retryLine.dataset.template.replace('{time}', clock(retryIn)));
   const expires = root.querySelector('[data-expires]');
   setText(
     expires,

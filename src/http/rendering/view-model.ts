@@ -18,8 +18,12 @@ export interface ViewModel {
 
 const MAIL_TEXTS: Readonly<Record<MailState, TextKey>> = {
   queued: 'check_mail.mail_queued',
+  retrying: 'check_mail.mail_retrying',
+  handed_over: 'check_mail.mail_handed_over',
   accepted: 'check_mail.mail_accepted',
+  delayed: 'check_mail.mail_delayed',
   refused: 'check_mail.mail_refused',
+  failed: 'check_mail.mail_failed',
   held: 'check_mail.mail_held',
   suppressed: 'check_mail.mail_suppressed',
 };
@@ -163,6 +167,7 @@ function checkMail(page: PageOf<'check-mail'>): ViewModel {
     triesLeft: page.error === 'wrong_code' ? (page.triesLeft ?? null) : null,
     notice: checkMailNotice(page.error),
     restart: wayOnOf(page.restart),
+    mailRetryTime: clockTime(page.mailRetryIn),
     resendTime: clockTime(page.resendIn),
     expiresTime: clockTime(page.expiresIn),
   };

@@ -42,6 +42,7 @@ export function createCaptureTransport(options: {
   let mails: readonly CapturedMail[] = [];
   return {
     name: 'capture',
+    delivers: 'mailbox',
     async send(mail) {
       // A repeat after a crash has the Message-ID of the first and would be merged by many mailboxes too, but here
       // both are shown: hiding it would hide a defect from whoever develops.

@@ -48,6 +48,7 @@ export function createSmtpTransport({ url, name = 'smtp', log, timeouts }: SmtpO
 
   return {
     name,
+    delivers: 'message-id',
 
     async send(mail, signal) {
       if (isClosed) return { outcome: 'deferred', reason: 'transport closed', scope: 'transport' };

@@ -40,6 +40,7 @@ export async function waitingPage(
     channel: channelOf(interaction.uid),
     finishIn: client.finishIn,
     mail: notice.isHeld ? 'held' : challenge.data.mail,
+    mailRetryIn: mailRetryIn(challenge, services),
     resendIn,
     expiresIn: secondsUntil(challenge.data.endsAt, services),
     codeEntry,
@@ -64,7 +65,8 @@ export async function statusOf(
   const isExpired = services.challenges.standing(challenge) === 'expired';
   // Used while the request still waits: somebody went on elsewhere with it, and this browser is not signed in.
   const state = isExpired ? 'expired' : status === 'used' ? 'gone' : status;
-  return { state, mail: challenge.data.mail, resendIn, codeEntry };
+  const { mail } = challenge.data;
+  return { state, mail, mailRetryIn: mailRetryIn(challenge, services), resendIn, codeEntry };
 }
 
 /** Name of the BroadcastChannel that the tabs of one interaction share; tells nothing of its id. */
@@ -79,6 +81,9 @@ async function secondsUntilResend(
   const at = await services.challenges.resendAt(app, interaction.uid, challenge, browser);
   return secondsUntil(at, services);
 }
+
+const mailRetryIn = ({ data: { mailRetryAt = 0 } }: Challenge, services: MethodServices): number =>
+  secondsUntil(mailRetryAt, services);
 
 const secondsUntil = (at: number, { clock }: MethodServices): number =>
   Math.max(0, Math.ceil((at - clock.now()) / SECOND));

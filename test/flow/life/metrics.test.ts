@@ -46,7 +46,7 @@ describe('metrics', () => {
     );
     expect(text).to.match(/^postern_tokens_total\{app="shop",grant="authorization_code"\} 3$/m);
     expect(text).to.match(/^postern_tokens_total\{app="shop",grant="refresh_token"\} [3-6]$/m);
-    expect(text).to.match(/^postern_mails_total\{app="shop",outcome="accepted"\} 3$/m);
+    expect(text).to.match(/^postern_mails_total\{app="shop",transport="capture",outcome="accepted"\} 3$/m);
     expect(text).to.match(
       /^postern_http_requests_total\{app="shop",route="\/token",method="POST",status="200"\} \d/m,
     );
@@ -78,21 +78,25 @@ describe('metrics', () => {
   it('adds up over processes: sums of counts, the greater of what all see alike', async () => {
     const [one, other] = [new Metrics({ withProcess: false }), new Metrics({ withProcess: false })];
     for (const each of [one, other]) {
-      each.mail({ slug: 'shop' }, 'accepted');
-      each.onLook(async () => ({ engines: 2, jobs: [{ kind: 'mail', waiting: 7, oldestMs: 500 }] }));
+      each.mail({ slug: 'shop' }, 'smtp', 'accepted');
+      each.onLook(async () => ({
+        breakers: [],
+        engines: 2,
+        jobs: [{ kind: 'mail', waiting: 7, oldestMs: 500 }],
+      }));
     }
     const text = await sumUp([await one.values(), await other.values()]);
-    expect(text).to.contain('postern_mails_total{app="shop",outcome="accepted"} 2');
+    expect(text).to.contain('postern_mails_total{app="shop",transport="smtp",outcome="accepted"} 2');
     expect(text).to.contain('postern_jobs_waiting{kind="mail"} 7');
     expect(text).to.contain('postern_engines 4');
   });
 
   it('gives apps beyond the hundredth one name', async () => {
     const many = new Metrics({ withProcess: false });
-    for (let nth = 0; nth < 150; nth += 1) many.mail({ slug: `app-${nth}` }, 'accepted');
+    for (let nth = 0; nth < 150; nth += 1) many.mail({ slug: `app-${nth}` }, 'smtp', 'accepted');
     const lines = seriesOf(await many.text()).filter((line) => line.startsWith('postern_mails_total'));
     expect(lines).to.have.length(101);
-    expect(lines).to.include('postern_mails_total{app="other",outcome="accepted"} 50');
+    expect(lines).to.include('postern_mails_total{app="other",transport="smtp",outcome="accepted"} 50');
   });
 
   it('is served on its own port only, and goes on while the store is away', async () => {

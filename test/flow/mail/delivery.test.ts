@@ -3,8 +3,9 @@ import { asAppId, asChallengeId } from '../../../src/core/ids.ts';
 import { Keyring } from '../../../src/core/keyring.ts';
 import { createJobs, type Jobs } from '../../../src/jobs/jobs.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import { MailLog } from '../../../src/mail/mail-log.ts';
 import { messageIdFor } from '../../../src/mail/message-id.ts';
-import { createOutbox, type MailIntent, type Outbox } from '../../../src/mail/outbox.ts';
+import { createOutbox, type NewMail, type Outbox } from '../../../src/mail/outbox.ts';
 import type { Transport } from '../../../src/mail/transport.ts';
 import { createSmtpTransport } from '../../../src/mail/transports/smtp.ts';
 import { composeSignInMail } from '../../support/sign-in-mail.ts';
@@ -14,10 +15,17 @@ import { memoryStore, TestClock } from './memory-store.ts';
 const APP = asAppId('shop');
 const FROM = { name: 'Shop', address: 'no-reply@shop.example' };
 const LINK = `https://auth.shop.example/link/${'C'.repeat(22)}#${'S'.repeat(43)}`;
-const intentOf = (name: string): MailIntent => ({ app: APP, challenge: asChallengeId(name), send: 1 });
+const keyring = new Keyring([Buffer.alloc(32, 7)]);
+const intentOf = (name: string): NewMail => ({
+  app: APP,
+  challenge: asChallengeId(name),
+  send: 1,
+  kind: 'sign_in',
+  askedAt: 1_800_000_000_000,
+  traces: { to: `${name}@example.org`, keyVersion: keyring.current },
+});
 
 describe('mail delivery, from the queue to a mail server', () => {
-  const keyring = new Keyring([Buffer.alloc(32, 7)]);
   let sink: SmtpSink;
   let transport: Transport;
   let clock: TestClock;
@@ -30,7 +38,8 @@ describe('mail delivery, from the queue to a mail server', () => {
     const timeouts = { connection: 500, socket: 300, delivery: 1000 };
     transport = createSmtpTransport({ url: sink.url, log: silentLog, timeouts });
     clock = new TestClock();
-    jobs = createJobs({ store: memoryStore(), clock, log: silentLog });
+    const store = memoryStore();
+    jobs = createJobs({ store, clock, log: silentLog });
     outcomes = [];
     const begun = clock.now();
     outbox = createOutbox({
@@ -38,7 +47,16 @@ describe('mail delivery, from the queue to a mail server', () => {
       clock,
       log: silentLog,
       transportsFor: () => [transport],
+      mails: new MailLog({
+        store,
+        clock,
+        keyring,
+        onStatus: async ({ challenge, status }) => {
+          outcomes.push(`${challenge} ${status}`);
+        },
+      }),
       load: async ({ challenge, send }) => ({
+        keyVersion: keyring.current,
         expiresAt: begun + 600_000,
         mail: composeSignInMail({
           app: { id: APP, name: 'Shop', accent: '#4f46e5', from: FROM },
@@ -53,9 +71,6 @@ describe('mail delivery, from the queue to a mail server', () => {
           date: new Date(begun),
         }),
       }),
-      report: async ({ challenge }, outcome) => {
-        outcomes.push(`${challenge} ${outcome}`);
-      },
     });
   });
   afterEach(async () => {
@@ -76,7 +91,7 @@ describe('mail delivery, from the queue to a mail server', () => {
     clock.move(60_000);
     await jobs.runDue();
     expect(sink.mails).length(1);
-    expect(outcomes).deep.equal(['ann deferred', 'ann accepted']);
+    expect(outcomes).deep.equal(['ann delayed', 'ann handed_over']);
   });
 
   it('RL-02 a mail whose acknowledgement was lost is repeated with the same Message-ID, link and code', async () => {
@@ -100,7 +115,7 @@ describe('mail delivery, from the queue to a mail server', () => {
     const names = Array.from({ length: 20 }, (_, at) => `user${at}`);
     for (const name of names) await outbox.queue(intentOf(name));
     await jobs.runDue();
-    expect(outcomes.filter((outcome) => outcome.endsWith('accepted'))).length(18);
+    expect(outcomes.filter((outcome) => outcome.endsWith('handed_over'))).length(18);
     clock.move(7_000);
     await jobs.runDue();
     expect(sink.mails).length(19);
