@@ -67,7 +67,7 @@ describe('workers', function () {
     );
     expect(text).to.match(/^postern_mails_total\{app="shop",transport="[a-z]+",outcome="accepted"\} 12$/m);
     expect(text.match(/^process_cpu_seconds_total /gm)).to.have.length(1);
-    const busy = [...child.output.matchAll(/"worker":(\d+)[^\n]*"mail accepted"/g)].map(([, id]) => id);
+    const busy = [...child.output.matchAll(/"worker":(\d+)[^\n]*"mail taken"/g)].map(([, id]) => id);
     expect(new Set(busy).size, 'more than one worker was busy').to.be.above(1);
   });
 
