@@ -58,7 +58,7 @@ describe('pages in a browser', function () {
       after(() => context.close());
 
       for (const [name, page] of Object.entries(SAMPLES)) {
-        it(`WB-03 ML-73 ${name}: fits, obeys the CSP, loads nothing from elsewhere, axe finds nothing`, async () => {
+        it(`WB-03 WB-13 ML-73 ${name}: fits, obeys the CSP, loads nothing from elsewhere, axe finds nothing`, async () => {
           await check(context, name, page, setting);
         });
       }

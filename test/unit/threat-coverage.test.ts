@@ -1,6 +1,7 @@
 /** docs/threat-coverage.md tells the truth: every threat has a test that names it, or a written reason. */
 import { globSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { MUTANTS, NO_MUTANT } from '../mutants/mutants.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
@@ -24,5 +25,11 @@ describe('threat coverage', () => {
 
   it('every reason is about a number that exists', () => {
     expect([...reasons].filter((id) => !numbers.includes(String(id)))).to.deep.equal([]);
+  });
+
+  it('every threat of mail and web with a test has a mutant that it has to notice, or a reason', () => {
+    const broken = new Set([...MUTANTS.map(({ id }) => id), ...Object.keys(NO_MUTANT)]);
+    const owed = numbers.filter((id) => /^(?:ML|WB)-/.test(id) && !reasons.has(id) && !broken.has(id));
+    expect(owed).to.deep.equal([]);
   });
 });

@@ -81,7 +81,7 @@ describe('the budget of a network', () => {
     expect((await ask(owner.tab(), harness.rp(), newAddress(), { prompt: 'login' })).status).to.equal(429);
   });
 
-  it('ML-51 nothing is counted by network for addresses that are not public, nor for those that a stranger claims', async () => {
+  it('ML-51 WB-06 nothing is counted by network for addresses that are not public, nor for those that a stranger claims', async () => {
     const answers: Answer[] = [];
     for (let nth = 0; nth < PER_NETWORK + 5; nth += 1)
       answers.push(await ask(at('10.0.0.5'), harness.rp(), newAddress()));
