@@ -59,7 +59,7 @@ export interface Overrides {
   readonly log?: Log;
   readonly store?: Store;
   /** Carries every app's mail. */
-  readonly transport?: Transport;
+  readonly transport?: Transport | readonly Transport[];
   /** Login methods beside those of the house. */
   readonly methods?: readonly MethodDefinition[];
   /** Told what happens; nothing is measured without it. */
@@ -371,7 +371,7 @@ function createPost(
   const byUrl = new Map<string, Transport>();
   // The same objects each time: the outbox keeps what it knows of a transport by them.
   const transportsFor = (app: App): readonly Transport[] => {
-    if (given) return [given];
+    if (given) return [given].flat();
     const url = app.settings.mail.smtp_url ?? config.smtpUrl;
     if (url === undefined) {
       if (inbox) return [inbox];

@@ -1,12 +1,12 @@
 /** `postern audit list`: the audit log of one app, as lines for people or as JSON lines. */
 import { EVENT_TEXTS } from '../audit/event-texts.ts';
 import type { AuditEvent, AuditType } from '../audit/events.ts';
-import { durationMs } from '../config/fields.ts';
 import { type Clock, SECOND } from '../core/clock.ts';
 import { asUserId } from '../core/ids.ts';
 import { chosenUser } from './chosen-user.ts';
 import { type Command, EXIT } from './command.ts';
 import { chosenApp, withDeployment } from './deployment.ts';
+import { timeOf } from './time-of.ts';
 
 const PAGE = 500;
 
@@ -62,12 +62,6 @@ function filterOf({ type, since }: Readonly<Record<string, string>>, user: strin
 }
 
 const isAuditType = (type: string): type is AuditType => Object.hasOwn(EVENT_TEXTS, type);
-
-function timeOf(written: string, clock: Clock): number | undefined {
-  const ago = durationMs(written);
-  const time = Number.isNaN(ago) ? Date.parse(written) : clock.now() - ago;
-  return Number.isNaN(time) ? undefined : Math.max(0, time);
-}
 
 function lineOf({ id: _, at, app: __, type, ...rest }: AuditEvent): string {
   const members = Object.entries(rest).map(([name, value]) => `${name}=${JSON.stringify(value)}`);

@@ -19,7 +19,7 @@ export interface Command {
   /** Words as typed, such as `config check`. */
   readonly name: string;
   readonly summary: string;
-  /** What has to follow the name, such as `file`; all of them, in this order. */
+  /** What has to follow the name, such as `file`, in this order; the last ones may be left out when they end with `?`. */
   readonly operands?: readonly string[];
   /** Flags without a value, each with its meaning. */
   readonly flags?: Readonly<Record<string, string>>;

@@ -8,6 +8,7 @@ import { consentsList, consentsRevoke } from './consents.ts';
 import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
+import { mailDead, mailList, mailRetry, mailShow } from './mail.ts';
 import {
   suppressionsAdd,
   suppressionsCheck,
@@ -41,6 +42,10 @@ export const COMMANDS: readonly Command[] = [
   usersRemove,
   consentsList,
   consentsRevoke,
+  mailList,
+  mailShow,
+  mailDead,
+  mailRetry,
   storeCheck,
   storeMigrate,
   storeBackup,
@@ -71,7 +76,10 @@ export async function runCommand(args: readonly string[], surface: Surface): Pro
   if (typeof read === 'string') return misused(read);
   const given = read.words.slice(command.name.split(' ').length);
   const { operands = [] } = command;
-  const missing = operands.slice(given.length).map((operand) => `<${operand}>`);
+  const missing = operands
+    .slice(given.length)
+    .filter(isNeeded)
+    .map((operand) => `<${operand}>`);
   if (missing.length > 0) return misused(`missing: ${missing.join(' ')}`);
   const tooMany = given.slice(operands.length);
   if (tooMany.length > 0) return misused(`not understood: ${tooMany.join(' ')}`);
@@ -87,7 +95,12 @@ function commandOf(words: readonly string[]): Command | undefined {
 }
 
 const usageOf = ({ name, operands = [] }: Command): string =>
-  [name, ...operands.map((operand) => `<${operand}>`)].join(' ');
+  [
+    name,
+    ...operands.map((operand) => (isNeeded(operand) ? `<${operand}>` : `[${operand.slice(0, -1)}]`)),
+  ].join(' ');
+
+const isNeeded = (operand: string): boolean => !operand.endsWith('?');
 
 interface Read {
   readonly words: readonly string[];

@@ -29,6 +29,6 @@ export function reportOf({ last, version }: LoggedMail): MailReport | undefined 
   const { status, at, reason, nextTryAt: retryAt, isByRecipient } = last;
   // Whoever complained had the mail.
   if (status === 'complained') return undefined;
-  const mail = status === 'delayed' ? (isByRecipient ? 'delayed' : 'retrying') : STATES[status];
+  const mail = status === 'delayed' ? (isByRecipient === false ? 'retrying' : 'delayed') : STATES[status];
   return { mail, at, reason, retryAt, seen: version };
 }

@@ -28,7 +28,7 @@ export interface MailChange {
   readonly isNamedByProvider?: boolean | undefined;
   /** Codes and fixed words; never an address, nor what the other side wrote freely. */
   readonly reason?: string | undefined;
-  /** Of `delayed`: whether the recipient's server asks for time (else: our way out is disturbed). */
+  /** Of `delayed`: `false` when nobody asked for time, but our way out is disturbed. */
   readonly isByRecipient?: boolean | undefined;
   /** Of `delayed`: when it is tried again, ms. */
   readonly nextTryAt?: number | undefined;
@@ -50,8 +50,10 @@ const WEIGHT: Readonly<Record<MailStatus, number>> = {
   complained: 5,
 };
 
-/** After these an operator may queue the mail again. */
 const UNSENT: ReadonlySet<MailStatus> = new Set(['suppressed', 'expired', 'dead', 'bounced']);
+
+/** Of a mail that nobody has and nobody is about to send. */
+export const mayQueueAgain = (status: MailStatus): boolean => UNSENT.has(status);
 
 /** The change that says how the mail stands. The history is never empty. */
 export function statusOf(history: readonly MailChange[]): MailChange {
@@ -61,7 +63,7 @@ export function statusOf(history: readonly MailChange[]): MailChange {
 }
 
 function counts(before: MailChange, next: MailChange): boolean {
-  if (next.status === 'queued') return UNSENT.has(before.status);
+  if (next.status === 'queued') return mayQueueAgain(before.status);
   return WEIGHT[next.status] >= WEIGHT[before.status];
 }
 

@@ -96,7 +96,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const answered = unreported.get(job.id);
     if (answered) return end(job, order, answered);
     // Only whoever was here before can have sent it: a crash, a pause beyond the lease, or a fault of ours.
-    if (job.attempts > 1 && (await wasSent(order))) return { done: true };
+    const isAgain = job.data.isAgain === true;
+    if ((isAgain || job.attempts > 1) && (await wasSent(order, isAgain))) return { done: true };
     const loaded = await options.load(order);
     if (!loaded) return unneeded(order);
     if (loaded === 'suppressed') return end(job, order, { status: 'suppressed', at: clock.now() });
@@ -110,11 +111,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   /** True when the log has its answer; then the challenge is told once more, which a crash may have kept from it. */
-  async function wasSent(order: MailOrder): Promise<boolean> {
+  async function wasSent(order: MailOrder, isAgain = false): Promise<boolean> {
     const known = await mails.find(order.app, mailIdOf(order));
-    if (!known || isUnsent(known.history)) return false;
-    await mails.note(order.app, known.id, known.last);
-    return true;
+    const isOurs = !known || isUnsent(known.history);
+    // An operator who has a mail sent again changes the log only; the challenge follows here, and can be loaded again.
+    if (known && (!isOurs || isAgain)) await mails.note(order.app, known.id, known.last);
+    return !isOurs;
   }
 
   async function unneeded(order: MailOrder): Promise<JobOutcome> {
