@@ -9,6 +9,10 @@ export function seen({ status, headers, body }: Answer, address: string): string
       .replaceAll(address, 'ADDRESS')
       // Seconds that pass between two answers are no difference; half a minute is.
       .replaceAll(/-in=\\"(\d+)\\"/g, (_, seconds) => `-in=${Math.ceil(Number(seconds) / 30) * 30}`)
+      .replaceAll(
+        /"retry-after":"(\d+)"/g,
+        (_, seconds) => `retry-after=${Math.ceil(Number(seconds) / 30) * 30}`,
+      )
       .replaceAll(/interaction\/[\w-]+/g, 'interaction/UID')
       .replaceAll(/auth\/[\w-]+/g, 'auth/UID')
       .replaceAll(/nonce(=\\"|-)[\w-]+/g, 'NONCE')
