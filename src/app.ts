@@ -31,14 +31,14 @@ import { enqueueLogouts, workOnLogouts } from './jobs/backchannel-logout.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { faultOf, type Log, silentLog } from './lib/log.ts';
 import { Limits } from './limits/limits.ts';
-import { composeChallengeMail } from './mail/challenge-mail.ts';
+import { composeChallengeMail, senderOf } from './mail/challenge-mail.ts';
 import { MailLog } from './mail/mail-log.ts';
 import { reportOf } from './mail/mail-report.ts';
 import { createOutbox } from './mail/outbox.ts';
 import { Suppressions } from './mail/suppressions.ts';
 import type { Transport } from './mail/transport.ts';
 import { type CaptureTransport, createCaptureTransport, type MailShelf } from './mail/transports/capture.ts';
-import { createSmtpTransport } from './mail/transports/smtp.ts';
+import { TransportPool } from './mail/transports/create-transports.ts';
 import { METHODS } from './methods/index.ts';
 import type { MethodDefinition } from './methods/method.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -49,6 +49,7 @@ import { Families } from './oidc/families.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
 import { createGuardedFetch } from './outbound/guarded-fetch.ts';
+import { createProviderFetch } from './outbound/provider-fetch.ts';
 import { guarded } from './store/guarded.ts';
 import { assertWhole } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
@@ -359,7 +360,7 @@ function appOf(apps: Apps, id: AppId): App {
   return app;
 }
 
-/** Which transport carries an app's mail: its own server, the deployment's, or the development inbox. */
+/** What carries an app's mail: its own transports, the deployment's server, or the development inbox. */
 function createPost(
   config: Config,
   overrides: Overrides,
@@ -368,21 +369,18 @@ function createPost(
   const given = overrides.transport;
   const isSent = given || config.smtpUrl || config.production;
   const inbox = isSent ? undefined : (overrides.inbox ?? createCaptureTransport({ clock, shelf }));
-  const byUrl = new Map<string, Transport>();
+  const pool = new TransportPool({ clock, log, fetch: createProviderFetch(), smtpUrl: config.smtpUrl });
   // The same objects each time: the outbox keeps what it knows of a transport by them.
   const transportsFor = (app: App): readonly Transport[] => {
     if (given) return [given].flat();
-    const url = app.settings.mail.smtp_url ?? config.smtpUrl;
-    if (url === undefined) {
-      if (inbox) return [inbox];
-      throw new Error(`no mail server for ${app.slug}`);
-    }
-    const transport = byUrl.get(url) ?? createSmtpTransport({ url, log });
-    byUrl.set(url, transport);
-    return [transport];
+    const senderDomain = senderOf(app).address.split('@').at(-1) ?? '';
+    const transports = pool.of({ mail: app.settings.mail, senderDomain });
+    if (transports.length > 0) return transports;
+    if (inbox) return [inbox];
+    throw new Error(`no mail server for ${app.slug}`);
   };
   const close = async (): Promise<void> => {
-    await Promise.all([...byUrl.values(), ...(inbox ? [inbox] : [])].map((transport) => transport.close()));
+    await Promise.all([pool.close(), inbox?.close()]);
   };
   return { inbox, transportsFor, close };
 }

@@ -8,6 +8,8 @@ export interface Surface {
   print(line: string): void;
   /** Writes to the standard error, with a line end. */
   complain(line: string): void;
+  /** All of the standard input, as it is; unseen where it is typed. */
+  input?(prompt: string): Promise<string>;
   /** Replaces the last progress line where somebody looks on; nothing in a log. */
   progress?(line: string): void;
 }

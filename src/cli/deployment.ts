@@ -1,6 +1,7 @@
 /** What a command needs that works on the store of a deployment, opened as the server opens it. */
 import { type App, type Apps, loadApps } from '../apps/apps.ts';
 import { type Audit, createAudit } from '../audit/audit.ts';
+import type { SealedPlace } from '../config/config-file.ts';
 import { describeFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -19,6 +20,8 @@ export interface Deployment {
   readonly apps: Apps;
   readonly audit: Audit;
   readonly keys: SigningKeys;
+  /** Values of the configuration file that are written sealed. */
+  readonly sealed: readonly SealedPlace[];
 }
 
 /** Runs `work` on the store that the environment names; servers may be using it meanwhile. */
@@ -31,7 +34,7 @@ export async function withDeployment(
     for (const fault of loaded.faults) complain(describeFault(fault));
     return EXIT.failed;
   }
-  const { config } = loaded;
+  const { config, sealed } = loaded;
   const clock = systemClock;
   const store = openStore(config.storeUrl);
   try {
@@ -40,7 +43,7 @@ export async function withDeployment(
     const apps = await loadApps(config, { store, clock });
     const audit = createAudit({ store, clock });
     const keys = new SigningKeys({ store, keyring, clock, record: audit.record });
-    return await work({ config, clock, store, keyring, apps, audit, keys });
+    return await work({ config, clock, store, keyring, apps, audit, keys, sealed });
   } finally {
     await store.close();
   }

@@ -17,6 +17,7 @@ import {
 } from './mail-suppressions.ts';
 import { clientSecret, secret } from './secret.ts';
 import { secretReseal, secretStatus } from './secret-rotation.ts';
+import { secretSeal } from './secret-seal.ts';
 import { storeBackup } from './store-backup.ts';
 import { storeCheck } from './store-check.ts';
 import { storeEpoch } from './store-epoch.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   generate,
   secret,
   clientSecret,
+  secretSeal,
   secretStatus,
   secretReseal,
   keysList,

@@ -10,13 +10,15 @@ import { type Deployment, withDeployment } from './deployment.ts';
 import { suppressionsOf } from './mail-suppressions.ts';
 
 const PAGE = 500;
+/** What a sealed value of the file is counted as, beside the kinds of rows. */
+const IN_FILE = 'value in the configuration file';
 
 export const secretStatus: Command = {
   name: 'secret status',
   summary: 'show how many rows name each version of the master secret, and which may be taken out',
   run: (_flags, surface) =>
     withDeployment(surface, async (deployment) => {
-      const { keyring } = deployment;
+      const { keyring, sealed } = deployment;
       const counts = new Map(keyring.versions.map((version) => [version, new Map<string, number>()]));
       for await (const row of rowsOf(deployment)) {
         for (const version of versionsOf(row, deployment)) {
@@ -25,6 +27,11 @@ export const secretStatus: Command = {
           counts.set(version, kinds);
         }
       }
+      for (const { version } of sealed) {
+        const kinds = counts.get(version) ?? new Map<string, number>();
+        kinds.set(IN_FILE, (kinds.get(IN_FILE) ?? 0) + 1);
+        counts.set(version, kinds);
+      }
       let isWhole = true;
       for (const [version, kinds] of counts) {
         const place = keyring.versions.indexOf(version);
@@ -32,6 +39,7 @@ export const secretStatus: Command = {
         const what = [...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ') || 'no rows';
         surface.print(`${version}  ${roleOf(place, kinds.size)}  ${what}`);
       }
+      for (const line of toSealAnew(deployment)) surface.print(line);
       return isWhole ? EXIT.ok : EXIT.failed;
     }),
 };
@@ -54,9 +62,16 @@ export const secretReseal: Command = {
         surface.progress?.(`${done} rows resealed`);
       }
       surface.print(`${done} rows resealed; "postern secret status" shows what still has to expire`);
+      for (const line of toSealAnew(deployment)) surface.print(line);
       return EXIT.ok;
     }),
 };
+
+/** Only its owner writes the configuration file. */
+const toSealAnew = ({ sealed, keyring }: Deployment): string[] =>
+  sealed
+    .filter(({ version }) => version !== keyring.current)
+    .map(({ path }) => `${path} is sealed under an older secret: seal it anew ("postern secret seal")`);
 
 function roleOf(place: number, kinds: number): string {
   if (place === 0) return 'newest: seals';

@@ -4,6 +4,7 @@
  */
 import { checkAddresses, checkClient } from './check-clients.ts';
 import { checkResources } from './check-resources.ts';
+import { checkTransports } from './check-transports.ts';
 import { client } from './client-schema.ts';
 import { type Fault, filePath } from './fault.ts';
 import { plainHttpFault, type Surroundings } from './redirect-uri.ts';
@@ -57,10 +58,13 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const entriesOf = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : []);
 
 function checkMail(slug: string, app: AppSettings | undefined, surroundings: AppSurroundings): Fault[] {
-  if (!surroundings.production || app === undefined) return [];
-  if ((app.mail.smtp_url ?? surroundings.smtpUrl) !== undefined) return [];
-  const message = 'production needs a mail server: set SMTP_URL, or smtp_url here';
-  return [{ path: filePath(['apps', slug, 'mail']), message }];
+  if (app === undefined) return [];
+  const path = ['apps', slug, 'mail'];
+  const faults = checkTransports(app.mail, path);
+  const isServed = app.mail.transports ?? app.mail.smtp_url ?? surroundings.smtpUrl;
+  if (!surroundings.production || isServed !== undefined) return faults;
+  const message = 'production needs a mail server: set SMTP_URL, or smtp_url or transports here';
+  return [...faults, { path: filePath(path), message }];
 }
 
 interface Issuer {

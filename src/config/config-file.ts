@@ -2,13 +2,17 @@
  * Reads the configuration file: YAML, two placeholders, shape. Every fault is reported with its path and line.
  *
  * - `{BASE_URL}` at the beginning of a value stands for the origin of Postern, so that one file serves every machine.
- * - `${NAME}` as the whole value of `client_secret` or `smtp_url` is taken from the environment, so that the file can
- *   be kept in git. Nowhere else: a file that reads the environment at will cannot be checked by reading it.
+ * - `${NAME}` as the whole value of a credential (`client_secret`, `password`, `api_key` and their like) is taken from the
+ *   environment, so that the file can be kept in git. Nowhere else: a file that reads the environment at will cannot be
+ *   checked by reading it.
+ * - `sealed:…` there is opened with the master secret; see `sealed-value.ts`.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { type Fault, filePath } from './fault.ts';
 import { type ConfigFile, configFile } from './schema.ts';
+import { isSealed, openValue, sealedVersion } from './sealed-value.ts';
 import { shapeFaults } from './shape-faults.ts';
+import { CREDENTIAL_KEYS } from './transport-schema.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -18,6 +22,15 @@ export interface FileContext {
   readonly lookUp: (name: string) => string | undefined;
   /** Variables that no file may read. */
   readonly isOwn: (name: string) => boolean;
+  /** Master secrets, newest first, under which values may be sealed. */
+  readonly secrets: readonly Buffer[];
+}
+
+/** A value of the file that was written sealed. */
+export interface SealedPlace {
+  readonly path: string;
+  /** Of the master secret that it is sealed under. */
+  readonly version: string;
 }
 
 export interface ReadFile {
@@ -25,6 +38,7 @@ export interface ReadFile {
   readonly raw: unknown;
   readonly parsed: ConfigFile | undefined;
   readonly faults: readonly Fault[];
+  readonly sealed: readonly SealedPlace[];
   /** ` (line 12)` for a place in the file, as far as it can be told. */
   readonly lineOf: (faultPath: string) => string;
 }
@@ -39,18 +53,19 @@ export function readConfigFile(yaml: string, context: FileContext): ReadFile {
       path: 'CONFIG',
       message: `${error.message} (line ${lines.linePos(error.pos[0]).line})`,
     }));
-    return { raw: undefined, parsed: undefined, faults, lineOf: () => '' };
+    return { raw: undefined, parsed: undefined, faults, sealed: [], lineOf: () => '' };
   }
   const placeholders: Fault[] = [];
   const places = new Map<string, Path>();
+  const sealed: SealedPlace[] = [];
   const lineOf = (path: string): string => lineText(document, lines, nearestPlace(path, places));
   let raw: unknown;
   try {
-    raw = replacePlaceholders(document.toJS(), [], { context, faults: placeholders, places });
+    raw = replacePlaceholders(document.toJS(), [], { context, faults: placeholders, places, sealed });
   } catch (error) {
     // Aliases that would fill the memory.
     const message = error instanceof Error ? error.message : String(error);
-    return { raw, parsed: undefined, faults: [{ path: 'CONFIG', message }], lineOf };
+    return { raw, parsed: undefined, faults: [{ path: 'CONFIG', message }], sealed, lineOf };
   }
   const result = configFile.safeParse(raw);
   const shape = result.success ? [] : shapeFaults(result.error.issues, raw);
@@ -67,6 +82,7 @@ export function readConfigFile(yaml: string, context: FileContext): ReadFile {
       path,
       message: message + lineOf(path),
     })),
+    sealed,
     lineOf,
   };
 }
@@ -85,6 +101,7 @@ interface Replacing {
   readonly faults: Fault[];
   /** Every path of the file under its written form, for line numbers. */
   readonly places: Map<string, Path>;
+  readonly sealed: SealedPlace[];
 }
 
 function replacePlaceholders(value: unknown, path: Path, into: Replacing): unknown {
@@ -103,15 +120,16 @@ function replacePlaceholders(value: unknown, path: Path, into: Replacing): unkno
   );
 }
 
-function replaceInText(written: string, path: Path, { context, faults }: Replacing): string {
+function replaceInText(written: string, path: Path, into: Replacing): string {
+  const { context, faults } = into;
   if (written.startsWith('{BASE_URL}')) return context.baseUrl + written.slice('{BASE_URL}'.length);
   const name = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(written)?.[1];
-  if (name === undefined) return written;
-  const key = path.at(-1);
-  if (key !== 'client_secret' && key !== 'smtp_url') {
+  const isCredential = CREDENTIAL_KEYS.has(String(path.at(-1)));
+  if (name === undefined) return isCredential && isSealed(written) ? opened(written, path, into) : written;
+  if (!isCredential) {
     faults.push({
       path: filePath(path),
-      message: 'only client_secret and smtp_url may name an environment variable',
+      message: `only ${[...CREDENTIAL_KEYS].join(', ')} may name an environment variable`,
     });
     return written;
   }
@@ -120,6 +138,16 @@ function replaceInText(written: string, path: Path, { context, faults }: Replaci
   if (value !== undefined) return value;
   const reason = isOwn ? 'belongs to Postern itself: take one of your own' : 'is not set';
   faults.push({ path: filePath(path), message: `the environment variable ${name} ${reason}` });
+  return written;
+}
+
+function opened(written: string, path: Path, { context, faults, sealed }: Replacing): string {
+  const result = openValue(context.secrets, written);
+  if ('value' in result) {
+    sealed.push({ path: filePath(path), version: sealedVersion(written) });
+    return result.value;
+  }
+  faults.push({ path: filePath(path), message: result.fault });
   return written;
 }
 

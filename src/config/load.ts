@@ -6,8 +6,9 @@ import { hash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { checkApps } from './check-apps.ts';
+import { dkimKeyFault } from './check-transports.ts';
 import type { ClientSettings } from './client-schema.ts';
-import { readConfigFile } from './config-file.ts';
+import { readConfigFile, type SealedPlace } from './config-file.ts';
 import {
   type Machine,
   type ProcessSettings,
@@ -16,7 +17,7 @@ import {
   type Values,
   valuesOf,
 } from './environment.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, filePath } from './fault.ts';
 import { withFileValues } from './file-values.ts';
 import { isLoopback } from './redirect-uri.ts';
 import type { AppSettings, Config } from './schema.ts';
@@ -37,6 +38,8 @@ export type LoadResult =
       readonly config: Config;
       readonly processes: ProcessSettings;
       readonly notices: readonly string[];
+      /** Values of the file that are written sealed. */
+      readonly sealed: readonly SealedPlace[];
     }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
@@ -55,7 +58,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): L
     // No trace of a start that fails anyway.
     mayMakeKey: (options.mayMakeKey ?? true) && machineFaults.length + fileFaults.length === 0,
   });
-  const file = readApps(values, machine, env, cwd);
+  const file = readApps(values, machine, { env, cwd, secrets: secrets.secrets });
   const faults = [
     ...fileFaults,
     ...machineFaults,
@@ -69,16 +72,39 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): L
     processes,
     config: { ...machine, secrets: secrets.secrets, apps: file.apps },
     notices: [...secrets.notices, ...notices(values, machine, file.apps)],
+    sealed: file.sealed,
   };
+}
+
+/** The master secrets alone, whatever else is wrong: for what has to be made before a file can name it. */
+export function loadSecrets(
+  env: NodeJS.ProcessEnv,
+  { cwd = process.cwd() }: LoadOptions = {},
+): { readonly secrets: readonly Buffer[]; readonly faults: readonly Fault[] } {
+  const values = valuesOf(env);
+  const { SECRET_KEY, SECRET_KEY_FILE } = values;
+  const { production } = readMachine(values).machine;
+  return readSecrets({ SECRET_KEY, SECRET_KEY_FILE, production, cwd, mayMakeKey: true });
 }
 
 interface ReadApps {
   readonly apps: Config['apps'] | undefined;
   readonly faults: readonly Fault[];
+  readonly sealed: readonly SealedPlace[];
 }
 
-function readApps(values: Values, machine: Machine, env: NodeJS.ProcessEnv, cwd: string): ReadApps {
-  const fault = (message: string): ReadApps => ({ apps: undefined, faults: [{ path: 'CONFIG', message }] });
+interface Reading {
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly secrets: readonly Buffer[];
+}
+
+function readApps(values: Values, machine: Machine, { env, cwd, secrets }: Reading): ReadApps {
+  const fault = (message: string): ReadApps => ({
+    apps: undefined,
+    faults: [{ path: 'CONFIG', message }],
+    sealed: [],
+  });
   if (values.CONFIG === undefined && machine.production) {
     return fault('is required in production: the path of a configuration file (see config/example.yaml)');
   }
@@ -92,13 +118,35 @@ function readApps(values: Values, machine: Machine, env: NodeJS.ProcessEnv, cwd:
     baseUrl: machine.baseUrl,
     lookUp: (name) => env[name]?.trim() || undefined,
     isOwn: isOwnVariable,
+    secrets,
   });
   const crossed = checkApps(appsOf(file.raw), file.parsed?.apps, machine).map(({ path: at, message }) => ({
     path: at,
     message: message + file.lineOf(at),
   }));
-  const faults = [...file.faults, ...crossed];
-  return { faults, apps: file.parsed === undefined ? undefined : keptApps(file.parsed.apps) };
+  const signing = withDkimKeys(file.parsed?.apps ?? {}, cwd);
+  const faults = [...file.faults, ...crossed, ...signing.faults];
+  const apps = file.parsed === undefined ? undefined : keptApps(signing.apps);
+  return { faults, apps, sealed: file.sealed };
+}
+
+/** The keys that stand in files of their own, read once here. */
+function withDkimKeys(
+  apps: Readonly<Record<string, AppSettings>>,
+  cwd: string,
+): { readonly apps: Readonly<Record<string, AppSettings>>; readonly faults: readonly Fault[] } {
+  const faults: Fault[] = [];
+  const read = Object.entries(apps).map(([slug, app]): [string, AppSettings] => {
+    const { dkim } = app.mail;
+    if (dkim?.private_key_file === undefined || dkim.private_key !== undefined) return [slug, app];
+    const pem = readText(resolve(cwd, dkim.private_key_file));
+    const message = typeof pem === 'string' ? dkimKeyFault(pem) : `cannot be read: ${pem.reason}`;
+    const path = filePath(['apps', slug, 'mail', 'dkim', 'private_key_file']);
+    if (message !== undefined) faults.push({ path, message });
+    const key = typeof pem === 'string' ? { private_key: pem } : {};
+    return [slug, { ...app, mail: { ...app.mail, dkim: { ...dkim, ...key } } }];
+  });
+  return { apps: Object.fromEntries(read), faults };
 }
 
 function appsOf(raw: unknown): unknown {
@@ -155,7 +203,10 @@ function notices(values: Values, machine: Machine, apps: Config['apps']): string
       `HOST ${machine.host} is open to the network, and this is not production: mails may be readable to all`,
     );
   }
-  if (machine.smtpUrl === undefined && Object.values(apps).some((app) => app.mail.smtp_url === undefined)) {
+  if (
+    machine.smtpUrl === undefined &&
+    Object.values(apps).some(({ mail }) => !mail.smtp_url && !mail.transports)
+  ) {
     found.push('SMTP_URL is not set: mails are caught and shown at /dev/inbox');
   }
   return found;

@@ -1,6 +1,7 @@
 /** `docs/reference/configuration.md`, made from the schema and the list of environment variables. */
 import { VARIABLES } from './environment.ts';
 import { configJsonSchema } from './json-schema.ts';
+import { CREDENTIAL_KEYS } from './transport-schema.ts';
 
 /** The keywords of JSON Schema that the configuration schema gives rise to. */
 interface Node {
@@ -10,6 +11,7 @@ interface Node {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Node[];
+  readonly oneOf?: readonly Node[];
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
   readonly items?: Node;
@@ -28,6 +30,8 @@ interface Row {
   readonly node: Node;
   readonly isRequired: boolean;
 }
+
+const CREDENTIALS = [...CREDENTIAL_KEYS].map((key) => `\`${key}\``).join(', ');
 
 const HEAD = `# Configuration
 
@@ -53,7 +57,8 @@ YAML 1.2, at the path in \`CONFIG\`. A key written twice and a key that is not l
 and s, m, h or d, such as \`10m\`.
 
 - \`{BASE_URL}\` at the beginning of a value stands for the variable of that name.
-- \`\${NAME}\` as the whole value of \`client_secret\` or \`smtp_url\` is taken from that environment variable.
+- \`\${NAME}\` as the whole value of a credential is taken from that environment variable, and \`sealed:…\`, made by
+  \`npm run postern -- secret seal\`, is opened with the master secret. Credentials are ${CREDENTIALS}.
 
 | key | value | default | meaning |
 | --- | --- | --- | --- |
@@ -82,8 +87,13 @@ function rowsOf(node: Node, prefix: string): Row[] {
   });
   const free = node.additionalProperties;
   const open = typeof free === 'object' ? openRows(free, prefix) : [];
-  return [...named, ...open, ...(node.anyOf ?? []).flatMap((form) => rowsOf(form, prefix))];
+  const forms = (node.anyOf ?? []).flatMap((form) => rowsOf(form, prefix));
+  const listed = node.items?.oneOf?.flatMap((form) => rowsOf(form, `${prefix}[${kindOf(form)}]`)) ?? [];
+  return [...named, ...open, ...forms, ...listed];
 }
+
+/** The value of `type` that tells one form of a list's entries from the others. */
+const kindOf = (form: Node): string => String(form.properties?.type?.const ?? '');
 
 /** What stands for a key that the operator chooses, by the mapping it is in. */
 const FREE_KEYS: Readonly<Record<string, string>> = {
@@ -100,6 +110,7 @@ function openRows(node: Node, prefix: string): Row[] {
 
 function writtenAs(node: Node): string {
   if (node.anyOf) return node.anyOf.map(writtenAs).join(' or ');
+  if (node.oneOf) return node.oneOf.map((form) => code(kindOf(form))).join(', ');
   if (node.enum) return node.enum.map(code).join(', ');
   if (node.const !== undefined) return code(node.const);
   if (node['x-bounds'] !== undefined) return `duration, ${node['x-bounds']}`;

@@ -18,6 +18,7 @@ import {
   webUrl,
 } from './fields.ts';
 import { resource, resourceIdentifier } from './resource-schema.ts';
+import { dkim, transport } from './transport-schema.ts';
 
 /** First and last character a letter or digit: a slug is a path segment and never needs escaping (MT-02, MT-03). */
 export const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -115,6 +116,13 @@ const mail = z
       .describe(
         `\`smtp://user:password@host:587\` or \`smtps://…\`, or ${FROM_ENVIRONMENT}; default: SMTP_URL.`,
       ),
+    transports: z
+      .array(transport)
+      .min(1)
+      .max(8)
+      .optional()
+      .describe('Ways out in order of preference, instead of `smtp_url`: when one fails, the next is taken.'),
+    dkim: dkim.optional(),
     suppression,
     log_retention: duration({ min: '1h', max: '400d', fallback: '30d' }).describe(
       'How long the mail log keeps what became of a mail: times, transport, answers, the masked recipient; `npm run postern -- mail list`.',

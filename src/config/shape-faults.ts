@@ -59,6 +59,8 @@ function kindOf(expected: string): string {
 
 /** Of several forms the one is meant that has the value's own type; what is wrong inside it is the fault. */
 function unionFaults(issue: z.core.$ZodIssueInvalidUnion, raw: unknown): ShapeFault[] {
+  // One that is told by a key of its own says itself which values that key may have.
+  if (issue.errors.length === 0) return [{ at: issue.path, message: issue.message }];
   const inside = issue.errors.find(
     (errors) =>
       !errors.some(
@@ -94,7 +96,9 @@ function unknownKey(key: string, parent: Path): string {
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
 }
 
 /** Names that the schema knows at a place of the file. */
@@ -103,11 +107,12 @@ function keysAt(path: Path): string[] {
   let nodes = [z.toJSONSchema(configFile, { io: 'input' }) as JsonSchema];
   for (const segment of path) {
     nodes = nodes.flatMap((node) => {
-      const next = node.properties?.[String(segment)] ?? node.additionalProperties;
-      return typeof next === 'object' ? [next, ...(next.anyOf ?? [])] : [];
+      const named = typeof segment === 'number' ? node.items : node.properties?.[String(segment)];
+      const next = named ?? node.additionalProperties;
+      return typeof next === 'object' ? [next, ...(next.anyOf ?? []), ...(next.oneOf ?? [])] : [];
     });
   }
-  return nodes.flatMap((node) => Object.keys(node.properties ?? {}));
+  return [...new Set(nodes.flatMap((node) => Object.keys(node.properties ?? {})))];
 }
 
 function valueAt(value: unknown, path: Path): unknown {

@@ -40,7 +40,7 @@ export function mailAppOf(app: App): MailApp {
 }
 
 /** `mail.from` as configured, else the app's name at the host of its issuer. */
-function senderOf(app: App): { name: string; address: string } {
+export function senderOf(app: App): { name: string; address: string } {
   const [, name, address] = /^\s*(.*?)\s*<([^<>]+)>\s*$/.exec(app.settings.mail.from ?? '') ?? [];
   if (address !== undefined) return { name: name || app.settings.name, address };
   const bare = app.settings.mail.from?.trim() || `no-reply@${new URL(app.issuer).hostname}`;

@@ -32,8 +32,21 @@ const UNTRACKED = {
   'X-MSYS-API': JSON.stringify({ options: { click_tracking: false, open_tracking: false } }),
 };
 
+const FOR_RELAYS: ReadonlySet<string> = new Set(
+  [...Object.keys(UNTRACKED), 'X-Idempotency-Key', 'Resend-Idempotency-Key'].map((name) =>
+    name.toLowerCase(),
+  ),
+);
+
+/** Without what only a relay by SMTP reads: an HTTP interface has fields for it, and refuses some of these headers. */
+export const headersForApis = (headers: Readonly<Record<string, string>>): [name: string, value: string][] =>
+  Object.entries(headers).filter(([name]) => !FOR_RELAYS.has(name.toLowerCase()));
+
+/** By which a provider, or a receiver of ours, knows the repeat of a delivery (RL-02). */
+export const idempotencyKey = (messageId: string): string => messageId.slice(1, messageId.lastIndexOf('@'));
+
 /** @param messageId with angle brackets; also the key by which relays that know one drop a repeat (RL-02). */
 export function automaticMailHeaders(messageId: string): Readonly<Record<string, string>> {
-  const key = messageId.slice(1, messageId.lastIndexOf('@'));
+  const key = idempotencyKey(messageId);
   return { ...AUTOMATIC, ...UNTRACKED, 'X-Idempotency-Key': key, 'Resend-Idempotency-Key': key };
 }

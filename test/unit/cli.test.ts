@@ -7,7 +7,8 @@ import { expect } from 'chai';
 import { generateFiles } from '../../src/cli/generate.ts';
 import { GENERATED_FILES } from '../../src/cli/generated-files.ts';
 import { COMMANDS, runCommand } from '../../src/cli/run.ts';
-import { KEY, PRODUCTION, Workplace } from './config.fixture.ts';
+import { openValue, sealValue } from '../../src/config/sealed-value.ts';
+import { KEY, OTHER_KEY, PRODUCTION, Workplace } from './config.fixture.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -33,6 +34,43 @@ describe('postern', () => {
     screen = new Screen();
   });
   afterEach(() => place.remove());
+
+  it('secret seal takes a value from the standard input only, and prints what opens here and shows nothing', async () => {
+    const env = { SECRET_KEY: KEY };
+    const seal = (text: string) =>
+      runCommand(['secret', 'seal'], { env, cwd: place.path, ...screen, input: async () => text });
+    expect(await seal('re_hunter2\n')).to.equal(0);
+    const [sealed = ''] = screen.out;
+    expect(screen.out).to.have.length(1);
+    expect(sealed)
+      .to.match(/^sealed:[0-9a-f]{12}\.[\w-]+$/)
+      .and.not.include('hunter2');
+    expect(openValue([Buffer.from(KEY, 'base64')], sealed)).to.deep.equal({ value: 're_hunter2' });
+    expect(await seal('\n')).to.equal(1);
+    expect(await run('secret seal re_hunter2', env)).to.equal(2);
+    expect(screen.out).to.have.length(1);
+  });
+
+  it('secret status and reseal name the values of the file that an older secret sealed', async () => {
+    const sealed = sealValue([Buffer.from(KEY, 'base64')], 're_hunter2');
+    const config = join(place.path, 'config.yaml');
+    writeFileSync(
+      config,
+      `apps: { shop: { name: Shop, mail: { transports: [{ type: resend, api_key: '${sealed}' }] } } }`,
+    );
+    const env = { CONFIG: config, STORE_URL: `sqlite:${join(place.path, 'sealed.db')}`, SECRET_KEY: KEY };
+    expect(await run('secret status', env), [...screen.out, ...screen.err].join('\n')).to.equal(0);
+    expect(screen.out).to.have.length(1);
+    expect(screen.out[0]).to.include('newest: seals  1 value in the configuration file');
+    const rotated = { ...env, SECRET_KEY: `${OTHER_KEY},${KEY}` };
+    for (const command of ['secret status', 'secret reseal']) {
+      expect(await run(command, rotated)).to.equal(0);
+      expect(screen.out.at(-1)).to.match(/transports\[0\]\.api_key is sealed under an older secret/);
+    }
+    expect(screen.out.join('\n')).to.include('older: still needed').and.not.include('hunter2');
+    expect(await run('config check', rotated)).to.equal(0);
+    expect(screen.out.join('\n')).to.not.include('hunter2');
+  });
 
   it('--help lists every command', async () => {
     expect(await run('--help')).to.equal(0);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,13 @@ import type { Config } from '../../src/config/schema.ts';
 /** 32 bytes without a pattern; what a manual would never print. */
 export const KEY = 'f3yGf1mJ0dQ8m4d5nq6m0Zt2b9uQe7oVxS1hK3wPzLk=';
 export const OTHER_KEY = 'x1V7q0bN4sYtR8uC2mE6oPzKfLhJdGaWi5T9e3HvXkQ=';
+
+export const HOOK_SECRET = `whsec_${KEY}`;
+
+/** 2048 bits, PEM; made for each run. */
+export const RSA_KEY = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
 
 /** Everything that production asks for, except the file. */
 export const PRODUCTION = {

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { closestTo } from '../../src/config/fault.ts';
 import { isGuessableKey, isGuessableText } from '../../src/config/secret-strength.ts';
-import { configOf, faultsOf, PRODUCTION, Workplace } from './config.fixture.ts';
+import { configOf, faultsOf, HOOK_SECRET, PRODUCTION, RSA_KEY, Workplace } from './config.fixture.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'config', 'example.yaml');
+const pressVariables = [...readFileSync(EXAMPLE, 'utf8').matchAll(/\$\{(PRESS_\w+)\}/g)]
+  .map(([, name = '']) => name)
+  .filter((name) => name !== 'PRESS_HOOK_SECRET');
 const SECRET = 'k3Jw9qXv7Zt1Lm5Np8Rb2Yc4Gd6Hf0Sa';
 
 /** How a file names a variable of the environment. */
@@ -73,9 +76,13 @@ describe('configuration file', () => {
       ...PRODUCTION,
       SHOP_SMTP_URL: 'smtps://u:p@mail.shop.example',
       SHOP_BACKEND_SECRET: SECRET,
+      SHOP_DKIM_KEY: RSA_KEY,
+      PRESS_HOOK_SECRET: HOOK_SECRET,
+      ...Object.fromEntries(pressVariables.map((name) => [name, `value-of-${name}`])),
     };
     const config = configOf(place.load({ ...env, CONFIG: EXAMPLE }));
-    expect(Object.keys(config.apps)).to.deep.equal(['shop', 'studio']);
+    expect(Object.keys(config.apps)).to.deep.equal(['shop', 'press', 'studio']);
+    expect(config.apps.press?.mail.transports).to.have.length(8);
     expect(config.apps.shop?.mail.smtp_url).to.equal(env.SHOP_SMTP_URL);
   });
 
@@ -384,7 +391,7 @@ describe('configuration file', () => {
         'a variable anywhere else',
         `apps: { shop: { name: '${variable('X')}' } }`,
         'apps.shop.name',
-        /only client_secret and smtp_url/,
+        /only client_secret, smtp_url,.* may name/,
       ],
       [
         'an origin with a path',

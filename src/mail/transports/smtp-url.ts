@@ -38,10 +38,37 @@ export function parseSmtpUrl(text: string): SmtpServer {
     host,
     port: url.port === '' ? (isImplicitTls ? SUBMISSIONS : fallbackPort) : Number(url.port),
     isImplicitTls,
-    // Credentials never travel readable, except to this machine itself, where test servers have no certificate.
-    requiresTls: !isImplicitTls && (asked ?? (auth !== undefined && !isLoopback)),
+    requiresTls: !isImplicitTls && (asked ?? isForeign(host, auth !== undefined, isLoopback)),
     isLoopback,
     auth,
+  };
+}
+
+/**
+ * Credentials never travel readable, nor do mails that sign people in: TLS is left out only on this machine, where test
+ * servers have no certificate, and without credentials to a name without a dot, such as a container beside this one.
+ */
+const isForeign = (host: string, hasCredentials: boolean, isLoopback: boolean): boolean =>
+  !isLoopback && (hasCredentials || host.includes('.') || host.includes(':'));
+
+/** What the parts of a configuration say, in the same form. */
+export function smtpServerOf(parts: {
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly tls: 'starttls' | 'implicit' | 'none';
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+}): SmtpServer {
+  const host = parts.host.replace(/^\[(.*)\]$/, '$1');
+  const fallbackPort = { starttls: SUBMISSION, implicit: SUBMISSIONS, none: RELAY }[parts.tls];
+  const { user, password: pass } = parts;
+  return {
+    host,
+    port: parts.port ?? fallbackPort,
+    isImplicitTls: parts.tls === 'implicit',
+    requiresTls: parts.tls === 'starttls',
+    isLoopback: isLoopbackHost(host),
+    auth: user !== undefined && pass !== undefined ? { user, pass } : undefined,
   };
 }
 

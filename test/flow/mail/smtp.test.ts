@@ -233,7 +233,13 @@ describe('SMTP URL', () => {
       auth: { user: 'u@x', pass: 'p w' },
     });
     expect(parseSmtpUrl('smtp://[::1]:2525')).include({ host: '::1', port: 2525, isLoopback: true });
-    expect(parseSmtpUrl('smtp://relay.internal')).include({ port: 25, requiresTls: false });
+    expect(parseSmtpUrl('smtp://mailpit:1025')).include({ port: 1025, requiresTls: false });
+  });
+
+  it('RL-04 mails never leave this network without TLS, whoever strips the offer', () => {
+    for (const host of ['relay.example', 'relay.internal', '10.0.0.7', '[fd00::1]']) {
+      expect(parseSmtpUrl(`smtp://${host}`), host).include({ port: 25, requiresTls: true });
+    }
   });
 
   it('RL-04 credentials never leave this machine without TLS', () => {
