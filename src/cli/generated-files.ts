@@ -2,6 +2,7 @@
 import { auditReference } from '../audit/reference.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { configurationReference } from '../config/reference.ts';
+import { limitsReference } from '../limits/reference.ts';
 import { metricsReference } from '../metrics/reference.ts';
 
 export interface GeneratedFile {
@@ -13,6 +14,7 @@ export interface GeneratedFile {
 export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'config/schema.json', make: () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n` },
   { path: 'docs/reference/configuration.md', make: configurationReference },
+  { path: 'docs/reference/limits.md', make: limitsReference },
   { path: 'docs/reference/metrics.md', make: metricsReference },
   { path: 'docs/reference/audit-events.md', make: auditReference },
 ];

@@ -1,51 +1,10 @@
 /**
- * Every limit and budget of Postern: one table, one call. Counts live in the store, so they are shared by all processes
+ * Every limit and budget of Postern: one table (`rules.ts`), one call. Counts live in the store, so they are shared by all processes
  * and survive a restart. Being refused is an expected outcome, never an exception.
  */
 import type { Clock } from '../core/clock.ts';
-import { DAY, HOUR, MINUTE } from '../core/clock.ts';
 import { type Scope, type Store, SYSTEM } from '../store/port.ts';
-
-/** A number that an app may set for itself; `undefined` in the table below. */
-type OwnNumber = number | undefined;
-
-interface Rule {
-  readonly windowMs: OwnNumber;
-  readonly max: OwnNumber;
-  /** `app`: counted per app. `all`: over all apps, because one mailbox or one network is behind all of them. */
-  readonly over: 'app' | 'all';
-  /** Only spaces acts out, which another rule bounds: a try of which nobody knows whether it was counted is given back. */
-  readonly isSpacing?: true;
-}
-
-const RULES = {
-  /** Between two mails of one request to one address (ML-50); the window is the app's `limits.resend_after`. */
-  resend: { windowMs: undefined, max: 1, over: 'app', isSpacing: true },
-  /** Mails to one mailbox over all apps and spellings (ML-50, ML-52); the number is the app's `limits.mails_per_mailbox`. */
-  mailbox: { windowMs: 10 * MINUTE, max: undefined, over: 'all' },
-  /** The same in one browser that the mailbox knows: what strangers ask for does not hold back the owner's mail (ML-25). */
-  mailbox_known: { windowMs: 10 * MINUTE, max: undefined, over: 'all' },
-  /** Mails asked for from one network by browsers that no mailbox knows (ML-51); the number is `limits.mails_per_network`. */
-  network: { windowMs: HOUR, max: undefined, over: 'all' },
-  /** The same from all networks, of one app (ML-51); the number is `limits.mails_per_app`. */
-  app: { windowMs: HOUR, max: undefined, over: 'app' },
-  /** Mails asked for in one interaction, whatever the addresses: bounds its challenges. Longer than an interaction lives. */
-  interaction: { windowMs: 2 * HOUR, max: 30, over: 'app' },
-  /** Acts that anybody can repeat at will: so many are written down per challenge. */
-  noted: { windowMs: DAY, max: 5, over: 'app' },
-  /** Wrong codes of one request and address, over all its mails (ML-23, ML-26). Outlives the challenge. */
-  code: { windowMs: DAY, max: 5, over: 'app' },
-  /** Wrong codes typed for one challenge in a browser that did not ask: never out of the asking browser's five. */
-  code_elsewhere: { windowMs: DAY, max: 5, over: 'app' },
-  /** Wrong codes for one mailbox from browsers it does not know, over all challenges (ML-24). */
-  code_mailbox: { windowMs: DAY, max: 20, over: 'app' },
-  /** Wrong codes from one network in browsers that the mailbox does not know, over all mailboxes and apps (ML-24). */
-  code_network: { windowMs: DAY, max: 200, over: 'all' },
-  /** Wrong codes in one browser that the mailbox knows: an attacker's guesses do not lock the owner out (ML-25). */
-  code_known: { windowMs: DAY, max: 20, over: 'app' },
-} as const satisfies Record<string, Rule>;
-
-export type RuleName = keyof typeof RULES;
+import { RULES, type Rule, type RuleName } from './rules.ts';
 
 export interface Claim {
   readonly rule: RuleName;
@@ -142,7 +101,7 @@ function bounds(claim: Claim): { max: number; windowMs: number } {
   const rule: Rule = RULES[claim.rule];
   const max = claim.max ?? rule.max;
   const windowMs = claim.windowMs ?? rule.windowMs;
-  if (max === undefined || windowMs === undefined)
+  if (typeof max === 'string' || typeof windowMs === 'string')
     throw new Error(`the limit ${claim.rule} needs the app's number`);
   return { max, windowMs };
 }

@@ -142,16 +142,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'ML-23',
-    file: 'src/limits/limits.ts',
-    from: "code: { windowMs: DAY, max: 5, over: 'app' }",
-    to: "code: { windowMs: DAY, max: 6, over: 'app' }",
+    file: 'src/limits/rules.ts',
+    from: "of one request and address, over all its mails',\n    windowMs: DAY,\n    max: 5,",
+    to: "of one request and address, over all its mails',\n    windowMs: DAY,\n    max: 6,",
     specs: ['flow/sign-in/code-budget'],
   },
   {
     id: 'ML-24',
-    file: 'src/limits/limits.ts',
-    from: "code_mailbox: { windowMs: DAY, max: 20, over: 'app' }",
-    to: "code_mailbox: { windowMs: DAY, max: 200, over: 'app' }",
+    file: 'src/limits/rules.ts',
+    from: "it does not know, over all mails',\n    windowMs: DAY,\n    max: 20,",
+    to: "it does not know, over all mails',\n    windowMs: DAY,\n    max: 200,",
     specs: ['flow/sign-in/code-budget'],
   },
   {
