@@ -31,9 +31,14 @@ import { enqueueLogouts, workOnLogouts } from './jobs/backchannel-logout.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { faultOf, type Log, silentLog } from './lib/log.ts';
 import { Limits } from './limits/limits.ts';
+import { templatesOfApps } from './mail/caged/app-templates.ts';
+import { Cage } from './mail/caged/cage.ts';
+import { OperatorTemplates } from './mail/caged/operator-templates.ts';
 import { composeChallengeMail, senderOf } from './mail/challenge-mail.ts';
+import { composerOf } from './mail/composer.ts';
 import { MailLog } from './mail/mail-log.ts';
 import { reportOf } from './mail/mail-report.ts';
+
 import { createOutbox } from './mail/outbox.ts';
 import { Suppressions } from './mail/suppressions.ts';
 import type { Transport } from './mail/transport.ts';
@@ -162,6 +167,18 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       if (report) await challenges.mailMoved(mail, report);
     },
   });
+  const fromFiles = templatesOfApps(apps.all);
+  const cage = new Cage();
+  const compose = composerOf(
+    new OperatorTemplates({
+      store,
+      clock,
+      cage,
+      log,
+      record: audit.record,
+      settingsOf: (id) => fromFiles.get(id) ?? { files: [], imageHosts: [] },
+    }),
+  );
   const outbox = createOutbox({
     jobs,
     clock,
@@ -175,7 +192,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       // Asked again at the last moment: a bounce of another mail may have been told since this one was queued.
       const address = parseEmailAddress(contents.to);
       if (address && (await suppressions.find(app.id, address))) return 'suppressed';
-      return composeChallengeMail(app, intent, contents, keyring);
+      return composeChallengeMail(app, intent, contents, keyring, compose);
     },
     onAnswer: (mail, transport, outcome) => metrics?.mail(apps.byId(mail.app), transport.name, outcome),
     onTaken: (_app, transport, ms) => metrics?.mailTaken(transport, ms),
@@ -337,6 +354,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       clearInterval(timer);
       await jobs.stop({ waitMs: STOP_WAIT_MS });
       await post.close();
+      await cage.close();
       await store.close();
     },
   };

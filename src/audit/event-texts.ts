@@ -71,6 +71,10 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
     text: '“Continue on this device instead”: spent for another browser than the one that asked.',
     details: NONE,
   },
+  'mail.template_failed': {
+    text: 'A template of the operator could not be used; the mail went out with the built-in one. Once per hour and template.',
+    details: { template: 'Kind and language.', reason: 'Part and line, and what was wrong.' },
+  },
   'user.created': { text: 'A first sign-in made a user.', details: { method: 'Way of signing in.' } },
   'user.disabled': {
     text: 'A user may not sign in any more; everything given to it has ended.',

@@ -31,6 +31,8 @@ export interface AuditDetails {
   'challenge.reported': None;
   /** "Continue on this device instead": spent for another browser than the one that asked. */
   'challenge.continued': None;
+  /** The mail went out with the built-in views; told once per hour and template. */
+  'mail.template_failed': { readonly template: string; readonly reason: string };
   'user.created': { readonly method: string };
   'user.disabled': None;
   'user.enabled': None;

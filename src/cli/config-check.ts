@@ -1,5 +1,6 @@
 import { describeFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
+import { readTemplates } from '../mail/caged/app-templates.ts';
 import { type Command, EXIT } from './command.ts';
 
 /** Reads environment and file exactly as the server does, and leaves nothing behind. */
@@ -13,6 +14,11 @@ export const configCheck: Command = {
       complain(`${loaded.faults.length} ${loaded.faults.length === 1 ? 'fault' : 'faults'}`);
       return EXIT.failed;
     }
+    const refused = Object.entries(loaded.config.apps).flatMap(([slug, { mail }]) =>
+      readTemplates(mail).faults.map((fault) => `CONFIG: apps.${slug}.mail.templates: ${fault}`),
+    );
+    for (const fault of refused) complain(fault);
+    if (refused.length > 0) return EXIT.failed;
     for (const notice of loaded.notices) print(`note: ${notice}`);
     const { apps, baseUrl, production } = loaded.config;
     for (const [slug, app] of Object.entries(apps)) {

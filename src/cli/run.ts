@@ -15,6 +15,14 @@ import {
   suppressionsList,
   suppressionsRemove,
 } from './mail-suppressions.ts';
+import {
+  templateCheck,
+  templateList,
+  templatePreview,
+  templateRemove,
+  templateSet,
+  templateShow,
+} from './mail-templates.ts';
 import { clientSecret, secret } from './secret.ts';
 import { secretReseal, secretStatus } from './secret-rotation.ts';
 import { secretSeal } from './secret-seal.ts';
@@ -58,6 +66,12 @@ export const COMMANDS: readonly Command[] = [
   suppressionsCheck,
   suppressionsAdd,
   suppressionsRemove,
+  templateSet,
+  templateCheck,
+  templateList,
+  templateShow,
+  templateRemove,
+  templatePreview,
 ];
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {

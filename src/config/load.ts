@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { checkApps } from './check-apps.ts';
 import { dkimKeyFault } from './check-transports.ts';
 import type { ClientSettings } from './client-schema.ts';
@@ -126,7 +126,7 @@ function readApps(values: Values, machine: Machine, { env, cwd, secrets }: Readi
   }));
   const signing = withDkimKeys(file.parsed?.apps ?? {}, cwd);
   const faults = [...file.faults, ...crossed, ...signing.faults];
-  const apps = file.parsed === undefined ? undefined : keptApps(signing.apps);
+  const apps = file.parsed === undefined ? undefined : keptApps(signing.apps, dirname(path));
   return { faults, apps, sealed: file.sealed };
 }
 
@@ -158,9 +158,17 @@ const isOwnVariable = (name: string): boolean =>
   name !== 'SMTP_URL' && VARIABLES.some((variable) => variable.name === name);
 
 /** Without inherited names, so that `apps['constructor']` is no app (MT-02), and without readable client secrets. */
-function keptApps(apps: Readonly<Record<string, AppSettings>>): Config['apps'] {
-  return bare(apps, (app) => ({ ...app, clients: bare(app.clients, withoutSecret) }));
+function keptApps(apps: Readonly<Record<string, AppSettings>>, folder: string): Config['apps'] {
+  return bare(apps, (app) => ({
+    ...app,
+    mail: withTemplates(app.mail, folder),
+    clients: bare(app.clients, withoutSecret),
+  }));
 }
+
+/** A folder is named as seen from the file that names it, wherever the process was started. */
+const withTemplates = (mail: AppSettings['mail'], folder: string): AppSettings['mail'] =>
+  mail.templates === undefined ? mail : { ...mail, templates: resolve(folder, mail.templates) };
 
 function bare<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
   const result: Record<string, T> = Object.create(null);

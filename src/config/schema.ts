@@ -127,6 +127,19 @@ const mail = z
     log_retention: duration({ min: '1h', max: '400d', fallback: '30d' }).describe(
       'How long the mail log keeps what became of a mail: times, transport, answers, the masked recipient; `npm run postern -- mail list`.',
     ),
+    templates: z
+      .string()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe(
+        'Folder with own mail templates, `<kind>.<lang>.{subject,text,html}.hbs`, from the place of this file on; see docs/guide/mail-templates.md.',
+      ),
+    image_hosts: z
+      .array(domain)
+      .max(20)
+      .default([])
+      .describe('Where own templates may load images from; whoever runs such a host sees who opens mails.'),
   })
   .prefault({})
   .describe('Who this app writes as, and through which server.');
@@ -302,6 +315,7 @@ export const appSchema = app;
 export type ConfigFile = z.output<typeof configFile>;
 export type AppSettings = ConfigFile['apps'][string];
 export type ClientSettings = AppSettings['clients'][string];
+export type MailSettings = AppSettings['mail'];
 export type SignUp = AppSettings['sign_up'];
 
 /** What `buildServer` takes: environment and file, checked, with every default filled in. */

@@ -3,20 +3,22 @@ import type { App } from '../apps/apps.ts';
 import type { MailContents } from '../challenges/challenges.ts';
 import { MINUTE } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
-import { composeMail, type MailApp } from './compose.ts';
+import type { MailApp } from './compose.ts';
+import type { ComposeMail } from './composer.ts';
 import { SIGN_IN } from './kinds/sign-in.ts';
 import { messageIdFor } from './message-id.ts';
 import type { LoadedMail, MailIntent } from './outbox.ts';
 
-export function composeChallengeMail(
+export async function composeChallengeMail(
   app: App,
   intent: MailIntent,
   contents: MailContents,
   keyring: Keyring,
-): LoadedMail {
+  composeMail: ComposeMail,
+): Promise<LoadedMail> {
   const writer = mailAppOf(app);
   const { to, locales, keyVersion, askedAt, sentAt, endsAt, link, code, device } = contents;
-  const mail = composeMail(SIGN_IN, {
+  const mail = await composeMail(SIGN_IN, {
     app: writer,
     to,
     locales,

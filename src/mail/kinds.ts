@@ -11,9 +11,9 @@ import type { MailTextKey } from './texts.ts';
 /**
  * `text`: anything, hostile included; becomes one line of at most 100 characters of which no mail program makes a link
  * (ML-73). `link`: a URL of ours (ML-07). `code`: 8 digits. `moment` and `time`: ms, written in the language of the mail, in
- * UTC. `count`: a number.
+ * UTC. `count`: a number. `word` and `colour` are ours alone: one of a few fixed words, and `#rrggbb`.
  */
-export type FieldType = 'text' | 'link' | 'code' | 'moment' | 'time' | 'count';
+export type FieldType = 'text' | 'link' | 'code' | 'moment' | 'time' | 'count' | 'word' | 'colour';
 
 export interface MailField {
   readonly type: FieldType;
@@ -50,16 +50,16 @@ export type MailValues<Kind extends MailKind> = {
 /** Fields that every kind has. */
 export const COMMON_FIELDS = {
   app: { type: 'text', description: 'Name of the app.', sample: 'Shop' },
-  lang: { type: 'text', description: 'Language of the mail, for `<html lang>`.', sample: 'en' },
-  dir: { type: 'text', description: '`ltr` or `rtl`, for `<html dir>`.', sample: 'ltr' },
+  lang: { type: 'word', description: 'Language of the mail, for `<html lang>`.', sample: 'en' },
+  dir: { type: 'word', description: '`ltr` or `rtl`, for `<html dir>`.', sample: 'ltr' },
   start: {
-    type: 'text',
+    type: 'word',
     description: '`left`, or `right` where one reads from there, for `align`.',
     sample: 'left',
   },
-  accent: { type: 'text', description: 'Colour of the brand, `#rrggbb`.', sample: '#4f46e5' },
+  accent: { type: 'colour', description: 'Colour of the brand, `#rrggbb`.', sample: '#4f46e5' },
   on_accent: {
-    type: 'text',
+    type: 'colour',
     description: 'Black or white, whichever can be read on `accent`.',
     sample: '#ffffff',
   },

@@ -38,6 +38,7 @@ describe('configuration file', () => {
       mail: {
         suppression: { bounced: 90 * 86_400_000, complained: 365 * 86_400_000, soft_bounce_days: 5 },
         log_retention: 30 * 86_400_000,
+        image_hosts: [],
       },
       limits: { resend_after: 30_000, mails_per_mailbox: 10, mails_per_network: 300, mails_per_app: 10_000 },
     });
