@@ -2,6 +2,7 @@
  * What the apps of one file must keep to beyond their shape: issuers that cannot be confused with one another, mail
  * that leaves the house, and the rules of `check-clients.ts`.
  */
+import { bestLanguage } from '../core/languages.ts';
 import { checkAddresses, checkClient } from './check-clients.ts';
 import { checkResources } from './check-resources.ts';
 import { checkTransports } from './check-transports.ts';
@@ -32,6 +33,7 @@ export function checkApps(
         ...checkMail(slug, known, surroundings),
         ...checkClients(slug, app, parsed?.[slug], surroundings),
         ...(known ? checkResources(slug, known, surroundings) : []),
+        ...(known ? checkLocale(slug, known) : []),
       ];
     }),
     ...checkIssuers(apps, surroundings),
@@ -56,6 +58,14 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const entriesOf = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : []);
+
+/** Whoever reads none of an app's languages gets this one: it has to be one of them. */
+function checkLocale(slug: string, { locale, locales }: AppSettings): Fault[] {
+  const offered = new Map(locales.map((tag) => [tag.toLowerCase(), { tag }]));
+  if (bestLanguage([locale], offered)) return [];
+  const message = `${locale} is none of this app's languages: ${locales.join(', ')}`;
+  return [{ path: filePath(['apps', slug, 'locale']), message }];
+}
 
 function checkMail(slug: string, app: AppSettings | undefined, surroundings: AppSurroundings): Fault[] {
   if (app === undefined) return [];

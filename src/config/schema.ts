@@ -18,6 +18,7 @@ import {
   webUrl,
 } from './fields.ts';
 import { resource, resourceIdentifier } from './resource-schema.ts';
+import { locales, texts } from './texts-schema.ts';
 import { dkim, transport } from './transport-schema.ts';
 
 /** First and last character a letter or digit: a slug is a path segment and never needs escaping (MT-02, MT-03). */
@@ -275,6 +276,8 @@ const app = z
       .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or pt-BR')
       .default('en')
       .describe('Used when neither ui_locales nor Accept-Language names a language we have.'),
+    locales,
+    texts,
     brand,
     sign_up: signUp
       .default('open')

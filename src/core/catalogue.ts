@@ -11,6 +11,49 @@ type Texts = Readonly<Record<string, string>>;
 /** Texts of an app in its own words, by language and key. Kept by identity: one object per app and configuration. */
 export type OwnTexts = Readonly<Record<string, Texts>>;
 
+/** What the configuration says of an app's languages. */
+export interface LanguageSettings {
+  readonly locales: readonly string[];
+  readonly texts: OwnTexts;
+}
+
+const MAIL_PREFIX = 'mail.';
+const ofPages = new WeakMap<OwnTexts, OwnTexts>();
+const ofMails = new WeakMap<OwnTexts, OwnTexts>();
+
+export const pageLanguages = ({ locales, texts }: LanguageSettings): AppLanguages => ({
+  offered: locales,
+  texts: split(texts, ofPages, (key) => (key.startsWith(MAIL_PREFIX) ? undefined : key)),
+});
+
+/** Mails have files of their own, whose keys stand behind `mail.` in the configuration. */
+export const mailLanguages = ({ locales, texts }: LanguageSettings): AppLanguages => ({
+  offered: locales,
+  texts: split(texts, ofMails, (key) =>
+    key.startsWith(MAIL_PREFIX) ? key.slice(MAIL_PREFIX.length) : undefined,
+  ),
+});
+
+/** The same object for the same settings: by it the languages made of them are found again. */
+function split(
+  texts: OwnTexts,
+  made: WeakMap<OwnTexts, OwnTexts>,
+  rename: (key: string) => string | undefined,
+): OwnTexts {
+  const known = made.get(texts);
+  if (known) return known;
+  const fresh: Record<string, Texts> = {};
+  for (const [tag, own] of Object.entries(texts)) {
+    const chosen = Object.entries(own).flatMap(([key, text]) => {
+      const name = rename(key);
+      return name === undefined ? [] : [[name, text] as const];
+    });
+    if (chosen.length > 0) fresh[tag] = Object.fromEntries(chosen);
+  }
+  made.set(texts, fresh);
+  return fresh;
+}
+
 /** What an app has settled about its languages. */
 export interface AppLanguages {
   /** Tags of the languages it speaks, the first for those who read none of them; undefined for all. */
@@ -31,7 +74,7 @@ export class Catalogue {
   readonly #ownLocales = new WeakMap<OwnTexts, Map<string, Locale>>();
   readonly #limited = new WeakMap<readonly string[], ReadonlyMap<string, Locale>>();
   #stored: ReadonlyMap<string, Locale> | undefined;
-  #withPseudo: ReadonlyMap<string, Locale> | undefined;
+  #pseudo: ReadonlyMap<string, Locale> | undefined;
 
   /** @param read texts by tag; called on first use */
   constructor(english: Texts, read: () => ReadonlyMap<string, Texts>) {
@@ -50,24 +93,25 @@ export class Catalogue {
     return this.#stored;
   }
 
+  /** Languages that are generated. */
   get pseudo(): ReadonlyMap<string, Locale> {
-    return byTag(pseudoLocalesOf(this.#english));
+    this.#pseudo ??= byTag(pseudoLocalesOf(this.#english));
+    return this.#pseudo;
   }
 
   /** The first wanted language that this app offers; the first of its languages, else English, when none fits. */
   negotiate(wanted: readonly string[], { offered, texts, pseudo = false }: Choice = {}): Locale {
-    const available = pseudo ? this.#all() : this.#offered(offered);
+    const available = this.#offered(offered, pseudo);
     const found = bestLanguage(wanted, available) ?? this.#fallback(available);
     return this.#inOwnWords(found, texts);
   }
 
-  #all(): ReadonlyMap<string, Locale> {
-    this.#withPseudo ??= new Map([...this.stored, ...this.pseudo]);
-    return this.#withPseudo;
+  #offered(offered: readonly string[] | undefined, pseudo: boolean): ReadonlyMap<string, Locale> {
+    const limited = offered && offered.length > 0 ? this.#only(offered) : this.stored;
+    return pseudo ? new Map([...limited, ...this.pseudo]) : limited;
   }
 
-  #offered(offered: readonly string[] | undefined): ReadonlyMap<string, Locale> {
-    if (!offered || offered.length === 0) return this.stored;
+  #only(offered: readonly string[]): ReadonlyMap<string, Locale> {
     const known = this.#limited.get(offered);
     if (known) return known;
     const found = offered

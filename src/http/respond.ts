@@ -1,6 +1,7 @@
 /** Turns a page into a response: the one place that renders and sets the headers of HTML. */
 import type { IncomingMessage } from 'node:http';
 import type { App } from '../apps/apps.ts';
+import { pageLanguages } from '../core/catalogue.ts';
 import { unreachable } from '../core/errors.ts';
 import { wantedLanguages } from '../core/languages.ts';
 import type { Page } from '../core/page.ts';
@@ -31,7 +32,7 @@ export function respond(ctx: PageTarget, page: Page, options: RespondOptions): v
     locales: languagesOf(ctx, info.app?.settings.locale, options.uiLocales),
     nonce: info.nonce,
     pseudoLocales: options.pseudoLocales,
-    ...(info.app ? { app: brandOf(info.app.settings) } : {}),
+    ...(info.app ? { app: brandOf(info.app.settings), languages: pageLanguages(info.app.settings) } : {}),
   });
   ctx.status = page.status;
   ctx.type = 'text/html; charset=utf-8';

@@ -1,6 +1,7 @@
 /** The mail of a challenge, from what the challenge says and how the app writes. */
 import type { App } from '../apps/apps.ts';
 import type { MailContents } from '../challenges/challenges.ts';
+import { mailLanguages } from '../core/catalogue.ts';
 import { MINUTE } from '../core/clock.ts';
 import type { Keyring } from '../core/keyring.ts';
 import type { MailApp } from './compose.ts';
@@ -38,7 +39,8 @@ export async function composeChallengeMail(
 
 export function mailAppOf(app: App): MailApp {
   const { name, brand } = app.settings;
-  return { id: app.id, name, accent: brand.accent, from: senderOf(app) };
+  const languages = mailLanguages(app.settings);
+  return { id: app.id, name, accent: brand.accent, from: senderOf(app), languages };
 }
 
 /** `mail.from` as configured, else the app's name at the host of its issuer. */

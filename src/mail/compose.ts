@@ -2,6 +2,7 @@
  * Makes a mail of any kind from the built-in views. Pure: the same input gives the same bytes, so that a repeat after a
  * crash is the same mail (RL-02).
  */
+import type { AppLanguages } from '../core/catalogue.ts';
 import type { AppId } from '../core/ids.ts';
 import { oneLine } from '../lib/hostile-text.ts';
 import { automaticMailHeaders } from './headers.ts';
@@ -18,6 +19,8 @@ export interface MailApp {
   /** `#rrggbb` */
   readonly accent: string;
   readonly from: { readonly name: string; readonly address: string };
+  /** What the app has settled about languages and its own words; undefined for all that there are. */
+  readonly languages?: AppLanguages;
 }
 
 export interface MailDraft<Kind extends MailKind = MailKind> {
@@ -35,7 +38,7 @@ export interface MailDraft<Kind extends MailKind = MailKind> {
 
 /** Throws a RangeError for a link or code that must not be mailed: a fault of ours or of the configuration. */
 export function composeMail<Kind extends MailKind>(kind: Kind, draft: MailDraft<Kind>): OutgoingMail {
-  const locale = mailLocale(draft.locales);
+  const locale = mailLocale(draft.locales, draft.app.languages);
   const model = mailModel(kind.fields, draft.values, draft.app, locale);
   const template = mailTemplate(kind.name);
   return {

@@ -90,7 +90,8 @@ export interface CallbackRequest extends CommonRequest {
 }
 
 export type StepAnswer =
-  | { readonly answer: 'page'; readonly page: Page }
+  /** `locales`: languages that come before what the browser says, best first. */
+  | { readonly answer: 'page'; readonly page: Page; readonly locales?: readonly string[] }
   /** The sign-in page with all its methods, and a note at the field. */
   | { readonly answer: 'start'; readonly email?: string; readonly error?: SignInError }
   /** For scripts of the waiting page. */

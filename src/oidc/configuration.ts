@@ -69,6 +69,8 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     },
     // ID tokens travel in URLs as hints: they hold no address, userinfo does (OIDC Core §5.4, OA-43).
     conformIdTokenClaims: true,
+    // No claim of ours comes in several languages: `claims_locales_supported` would promise what is not there.
+    discovery: { ui_locales_supported: [...app.settings.locales] },
     responseTypes: ['code'],
     subjectTypes: ['public'],
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],

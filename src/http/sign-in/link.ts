@@ -81,7 +81,7 @@ async function answer(
   const found = await findStep(request, name, verb, services).run(request);
   switch (found.answer) {
     case 'page':
-      return show(ctx, found.page, services);
+      return show(ctx, found.page, services, found.locales?.join(' '));
     case 'passed':
       return passOn(ctx, request, found, services);
     case 'refused':

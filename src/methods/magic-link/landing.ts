@@ -22,9 +22,10 @@ async function open(request: LinkRequest, services: MethodServices): Promise<Ste
   const isHere = challenge.data.browser === request.browser.asking;
   const standing = services.challenges.standing(challenge);
   if (standing !== 'open') return page(gone(request, challenge, standing, services));
-  return page(
-    isHere ? await here(request, challenge, services) : await elsewhere(request, challenge, services),
-  );
+  // The mail and the page that waits speak the language of the request: this one, in between, too.
+  return isHere
+    ? { ...page(await here(request, challenge, services)), locales: challenge.data.locales }
+    : page(await elsewhere(request, challenge, services));
 }
 
 async function here(request: LinkRequest, challenge: Challenge, services: MethodServices): Promise<Page> {
@@ -117,4 +118,4 @@ async function report(request: LinkRequest, services: MethodServices): Promise<S
   return page({ view: 'reported', status: 200 });
 }
 
-const page = (shown: Page): StepAnswer => ({ answer: 'page', page: shown });
+const page = (shown: Page) => ({ answer: 'page', page: shown }) as const;
