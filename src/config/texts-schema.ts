@@ -33,7 +33,10 @@ const line = z
   .describe('Plain text in one line; what it holds is escaped. Placeholders as in English.');
 
 export const texts = z
-  .record(z.string(), z.record(z.string(), line))
+  .record(
+    z.string(),
+    z.record(z.string(), line).describe('By key, such as `sign_in.heading` or `mail.sign_in.subject`.'),
+  )
   .superRefine((byLanguage, context) => {
     for (const [tag, own] of Object.entries(byLanguage)) {
       if (!LANGUAGES.includes(tag)) {
