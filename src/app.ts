@@ -45,7 +45,8 @@ import type { Transport } from './mail/transport.ts';
 import { type CaptureTransport, createCaptureTransport, type MailShelf } from './mail/transports/capture.ts';
 import { TransportPool } from './mail/transports/create-transports.ts';
 import { METHODS } from './methods/index.ts';
-import type { MethodDefinition } from './methods/method.ts';
+import { mailboxProof } from './methods/mailbox/mailbox.ts';
+import type { Method, MethodDefinition } from './methods/method.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { Consents, type Withdrawal } from './oidc/consent.ts';
 import { type EndedLogin, Endings } from './oidc/endings.ts';
@@ -213,11 +214,13 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   };
   const familiesOf = (app: App) => new Families(app, endings);
   const consents = new Consents(store, clock);
+  const endAll = (app: App, userId: string, reason: 'user_disabled' | 'user_removed' | 'password_reset') =>
+    new Endings(app, endings, familiesOf(app)).ofUser(userId, reason);
   const users = new UserAdmin({
     store,
     clock,
     audit,
-    endAll: (app, userId, reason) => new Endings(app, endings, familiesOf(app)).ofUser(userId, reason),
+    endAll,
     forgetCredentials: (app, userId) => credentials.forget(app.id, asUserId(userId)),
     forgetConsents: (app, userId) => consents.forget(app.id, userId),
   });
@@ -271,20 +274,27 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     return { isOver, events: [...events, ...made] };
   };
   const health = new Health({ store, clock, mailAge: async () => (await outbox.backlog()).oldestMs });
+  const methodServices = {
+    challenges,
+    accounts,
+    credentials,
+    limits,
+    keyring,
+    oneTime: store.oneTime,
+    audit,
+    clock,
+    fetch,
+  };
+  const mailbox = mailboxProof(methodServices);
+  const methods: readonly Method[] = [...METHODS, ...(overrides.methods ?? [])].map(({ create }) =>
+    create(methodServices),
+  );
   const services = {
     engines,
-    methods: [...METHODS, ...(overrides.methods ?? [])].map((definition) =>
-      definition.create({
-        challenges,
-        credentials,
-        limits,
-        keyring,
-        oneTime: store.oneTime,
-        audit,
-        clock,
-        fetch,
-      }),
-    ),
+    methods: [mailbox, ...methods],
+    mailbox,
+    keyring,
+    endAll,
     accounts,
     browsers,
     passes: new Passes(store, clock),
@@ -346,6 +356,8 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       for (const app of apps.all) await noteClientChanges(app, { store, clock, record: audit.record });
       // What is due depends on the settings, which may have changed since the rows were written.
       for (const app of apps.all) await keys.maintain(app);
+      for (const method of methods)
+        for (const warning of (await method.warmUp?.(apps.all)) ?? []) log.warn({}, warning);
       warmUpPages(new Set(apps.all.map((app) => app.settings.locale)));
     },
     retire: () => health.stop(),

@@ -6,14 +6,14 @@
  */
 import type { App } from '../apps/apps.ts';
 import type { Clock } from '../core/clock.ts';
-import type { EmailAddress } from '../core/email-address.ts';
+import { type EmailAddress, parseEmailAddress } from '../core/email-address.ts';
 import { unreachable } from '../core/errors.ts';
 import { eventIdOf } from '../core/event-id.ts';
 import { type AppId, asUserId } from '../core/ids.ts';
 import { randomToken } from '../core/random.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
 import type { Credential, Credentials } from './credentials.ts';
-import type { Proof, UpstreamSubject, Who } from './proof.ts';
+import type { Enrolment, Proof, UpstreamSubject, Who } from './proof.ts';
 import { mailCutOff } from './user-admin.ts';
 
 export interface UserRow {
@@ -23,17 +23,37 @@ export interface UserRow {
   readonly createdAt: number;
   /** When an operator last disabled or enabled this user, ms: what was proved until then signs nobody in. */
   readonly changedAt?: number;
+  /** The address came from elsewhere and nobody has proved it here: it signs nobody in by itself (AC-01). */
+  readonly unproven?: true | undefined;
+  /** When the mailbox was first proved: of what was attached before, only `except` lives on (AC-01, AC-03). */
+  readonly cleared?: { readonly at: number; readonly except?: string | undefined } | undefined;
   /** SHA-256 of the `known` cookies of the last browsers that signed in, newest last. */
   readonly known: readonly string[];
 }
 
 export type SignIn =
-  | { readonly outcome: 'signed_in'; readonly userId: string; readonly createdAt: number }
+  | {
+      readonly outcome: 'signed_in';
+      readonly userId: string;
+      readonly createdAt: number;
+      readonly changes?: AccountChanges;
+    }
   | { readonly outcome: 'refused'; readonly reason: 'sign_up_closed' | 'blocked' }
   /** The credential is no more: removed between its check and now. */
   | { readonly outcome: 'gone' }
   /** Nothing that was proved so far tells a mailbox: it has to be proved here first (AC-05). */
   | { readonly outcome: 'prove_mailbox'; readonly suggested: EmailAddress | undefined };
+
+/** What one sign-in changed of an account besides: told in its events. */
+export interface AccountChanges {
+  /** Now linked to a person of this provider. */
+  readonly linked?: string;
+  readonly password?: 'set' | 'replaced';
+  /** The mailbox was proved for the first time: so much that was attached before is gone. */
+  readonly dropped?: number;
+}
+
+type SignedIn = Extract<SignIn, { outcome: 'signed_in' }>;
 
 /** Browsers kept per user (design §2). */
 const KNOWN_BROWSERS = 10;
@@ -73,12 +93,30 @@ export class Accounts {
    * The user of this proof; made now if the app's sign-up policy admits the address. `browser` is the hash of the `known`
    * cookie that this browser gets: a new user knows it from the start.
    */
-  async signIn(app: App, { who }: Pick<Proof, 'who'>, browser: string): Promise<SignIn> {
+  async signIn(app: App, proof: Proof, browser: string): Promise<SignIn> {
+    const found = await this.#resolve(app, proof, browser);
+    if (found.outcome !== 'signed_in') return found;
+    const { claimed, enrols } = proof;
+    let changes = found.changes;
+    if (claimed?.by === 'upstream') {
+      const linked = await this.#credentials.findUnique(app.id, 'upstream', uniqueOf(claimed));
+      // Linked to somebody else since: whose it is, is not decided by a mailbox any more.
+      if (linked ? linked.owner !== found.userId : !(await this.#link(app.id, claimed, found.userId)))
+        return { outcome: 'gone' };
+      if (!linked) changes = { ...changes, linked: claimed.provider };
+    }
+    if (enrols) changes = { ...changes, password: await this.#enrol(app.id, enrols, found.userId) };
+    return changes ? { ...found, changes } : found;
+  }
+
+  #resolve(app: App, { who, claimed }: Proof, browser: string): Promise<SignIn> {
     switch (who.by) {
-      case 'mailbox':
-        return this.#byMailbox(app, who.address, browser);
+      case 'mailbox': {
+        const kept = claimed?.by === 'credential' ? claimed.credentialId : undefined;
+        return this.#byMailbox(app, who.address, browser, kept);
+      }
       case 'credential':
-        return this.#byCredential(app, await this.#credentials.find(app.id, who.credentialId));
+        return this.#byId(app, who.credentialId);
       case 'upstream':
         return this.#byUpstream(app, who, browser);
       default:
@@ -98,9 +136,15 @@ export class Accounts {
     return isTrusted && who.address ? this.findByAddress(app, who.address) : undefined;
   }
 
-  async #byMailbox(app: App, address: EmailAddress, browser: string): Promise<SignIn> {
+  async #byId(app: App, credentialId: string): Promise<SignIn> {
+    return this.#byCredential(app, await this.#credentials.find(app.id, credentialId));
+  }
+
+  async #byMailbox(app: App, address: EmailAddress, browser: string, kept?: string): Promise<SignIn> {
     const known = await this.#byKey(app.id, address.key);
     if (known?.data.status === 'blocked') return { outcome: 'refused', reason: 'blocked' };
+    if (known?.data.unproven)
+      return this.#firstProof(app, known, kept, () => this.#byMailbox(app, address, browser, kept));
     if (known) return { outcome: 'signed_in', userId: known.id, createdAt: known.data.createdAt };
     if (!maySignUp(app, address)) return { outcome: 'refused', reason: 'sign_up_closed' };
     const now = this.#clock.now();
@@ -112,14 +156,37 @@ export class Accounts {
     } catch (error) {
       // Another first sign-in of the same mailbox was faster: the same user for both (AC-12).
       if (!(error instanceof StoreConflict)) throw error;
-      return this.#byMailbox(app, address, browser);
+      return this.#byMailbox(app, address, browser, kept);
     }
+  }
+
+  /**
+   * One write makes the mailbox proved and everything dead that somebody attached before; what it leaves behind is removed
+   * after it. `kept` was proved by the same person in the same breath.
+   */
+  async #firstProof(
+    app: App,
+    row: StoredRecord<UserRow>,
+    kept: string | undefined,
+    again: () => Promise<SignIn>,
+  ): Promise<SignIn> {
+    const now = this.#clock.now();
+    const { unproven: _unproven, ...rest } = row.data;
+    const data: UserRow = { ...rest, known: [], cleared: { at: now, except: kept } };
+    const written = await this.#store.records.replace(app.id, KIND, { ...row, data }, now);
+    if (!written) return again();
+    const attached = await this.#credentials.ofUser(app.id, asUserId(row.id));
+    const dead = attached.filter(({ id }) => id !== kept);
+    await Promise.all(dead.map((credential) => this.#credentials.remove(app.id, credential)));
+    const signedIn = { outcome: 'signed_in', userId: row.id, createdAt: data.createdAt } as const;
+    return { ...signedIn, changes: { dropped: dead.length } };
   }
 
   async #byCredential(app: App, credential: Credential | undefined): Promise<SignIn> {
     const owner = credential && (await this.#find(app.id, credential.owner));
-    if (!owner) return { outcome: 'gone' };
+    if (!credential || !owner || isCleared(owner, credential)) return { outcome: 'gone' };
     if (owner.status === 'blocked') return { outcome: 'refused', reason: 'blocked' };
+    if (owner.unproven) return { outcome: 'prove_mailbox', suggested: parseEmailAddress(owner.address) };
     return { outcome: 'signed_in', userId: owner.id, createdAt: owner.createdAt };
   }
 
@@ -130,9 +197,37 @@ export class Accounts {
       return { outcome: 'prove_mailbox', suggested: subject.address };
     const signedIn = await this.#byMailbox(app, subject.address, browser);
     if (signedIn.outcome !== 'signed_in') return signedIn;
-    return (await this.#link(app.id, subject, signedIn.userId))
-      ? signedIn
-      : this.#byUpstream(app, subject, browser);
+    return this.#linked(app, subject, signedIn, browser);
+  }
+
+  async #linked(app: App, subject: UpstreamSubject, signedIn: SignedIn, browser: string): Promise<SignIn> {
+    if (!(await this.#link(app.id, subject, signedIn.userId))) return this.#byUpstream(app, subject, browser);
+    return { ...signedIn, changes: { ...signedIn.changes, linked: subject.provider } };
+  }
+
+  /** Everybody has one of it: a new one takes the place of the old. */
+  async #enrol(app: AppId, enrols: Enrolment, userId: string): Promise<'set' | 'replaced'> {
+    const owner = asUserId(userId);
+    const before = await this.#credentials.findUnique(app, enrols.kind, [owner]);
+    const written = before
+      ? await this.#credentials.replace(app, before, { material: enrols.material, label: enrols.label })
+      : await this.#credentials.insert(app, { ...enrols, owner, unique: [owner] });
+    if (!written) return this.#enrol(app, enrols, userId);
+    return before ? 'replaced' : 'set';
+  }
+
+  /**
+   * The one credential of this kind of whoever has this address, for a method that verifies it. As many reads for an
+   * address that nobody has (ML-54).
+   */
+  async credentialOf(
+    app: AppId,
+    address: EmailAddress,
+    kind: Enrolment['kind'],
+  ): Promise<Credential | undefined> {
+    const user = await this.#byKey(app, address.key);
+    const credential = await this.#credentials.findUnique(app, kind, [user?.id ?? NOBODY]);
+    return user && credential && !isCleared(user.data, credential) ? credential : undefined;
   }
 
   /** False when the subject was linked meanwhile: whose it is then has to be read anew. */
@@ -177,6 +272,12 @@ export class Accounts {
     return this.#store.records.findByKey<UserRow>(app, KIND, key, this.#clock.now());
   }
 }
+
+/** No user id has this form. */
+const NOBODY = 'nobody';
+
+const isCleared = ({ cleared }: UserRow, { id, createdAt }: Credential): boolean =>
+  cleared !== undefined && createdAt < cleared.at && id !== cleared.except;
 
 /** By provider, issuer and subject: another issuer with the same subject is somebody else (AC-06). */
 const uniqueOf = ({ provider, issuer, subject }: UpstreamSubject): readonly string[] => [

@@ -13,6 +13,20 @@ export interface Proof {
   readonly via?: string | undefined;
   readonly factors: readonly [Factor, ...Factor[]];
   readonly who: Who;
+  /** Proved before the mailbox was, in the same browser and interaction: belongs to the mailbox's owner from now on. */
+  readonly claimed?: Who | undefined;
+  /** Made for whoever this is, by the same act: the password that was chosen behind the mailbox's proof. */
+  readonly enrols?: Enrolment | undefined;
+}
+
+/** A proof that tells no mailbox yet, kept while one is proved. */
+export type Claim = Pick<Proof, 'method' | 'via' | 'factors' | 'who'>;
+
+/** A credential of which everybody has one: it takes the place of an older one. */
+export interface Enrolment {
+  readonly kind: 'password';
+  readonly label: string;
+  readonly material: JsonObject;
 }
 
 export type Who =

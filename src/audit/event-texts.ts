@@ -14,7 +14,7 @@ const GRANT = { grant: 'Id of the Grant that the token family hangs on.' };
 export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
   'challenge.begun': {
     text: 'A mail with link and code was asked for.',
-    details: { purpose: 'What the mailbox is proved for: `sign_in`.' },
+    details: { purpose: 'What the mailbox is proved for: `sign_in`, `verify_email` or `reset_password`.' },
   },
   'challenge.resent': {
     text: 'The same link and code were mailed again.',
@@ -74,6 +74,29 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
   'mail.template_failed': {
     text: 'A template of the operator could not be used; the mail went out with the built-in one. Once per hour and template.',
     details: { template: 'Kind and language.', reason: 'Part and line, and what was wrong.' },
+  },
+  'account.linked': {
+    text: 'The account can be signed in to with another provider from now on.',
+    details: { provider: 'Its id in the configuration.' },
+  },
+  'account.cleared': {
+    text: 'The mailbox was proved for the first time; what had been attached to the account before is gone.',
+    details: { credentials: 'How many passwords, passkeys and links.' },
+  },
+  'password.set': {
+    text: 'A password was chosen behind the proof of the mailbox.',
+    details: {
+      isReset: 'Whether it took the place of another one; then all sessions and tokens have ended.',
+    },
+  },
+  'password.wrong': { text: 'A wrong password was typed.', details: NONE },
+  'password.closed': {
+    text: 'Passwords are not taken for this mailbox after too many wrong ones; a mailed link still works.',
+    details: NONE,
+  },
+  'password.rehashed': {
+    text: 'An imported or older hash was replaced by a stronger one at a sign-in.',
+    details: { from: 'Kind of the old hash.' },
   },
   'user.created': { text: 'A first sign-in made a user.', details: { method: 'Way of signing in.' } },
   'user.disabled': {

@@ -37,6 +37,16 @@ export interface AuditDetails {
   'user.disabled': None;
   'user.enabled': None;
   'user.removed': None;
+  /** The account can be signed in to with this provider from now on. */
+  'account.linked': { readonly provider: string };
+  /** The mailbox was proved for the first time; what somebody had attached to the account before is gone. */
+  'account.cleared': { readonly credentials: number };
+  'password.set': { readonly isReset: boolean };
+  'password.wrong': None;
+  /** Too many wrong ones for this mailbox; the link in a mail still works. */
+  'password.closed': None;
+  /** The same password under a stronger hash. */
+  'password.rehashed': { readonly from: string };
   'sign_in.succeeded': { readonly method: string; readonly amr?: readonly string[] | undefined };
   'sign_in.refused': { readonly method: string; readonly reason: string };
   /** Another user was signed in here and left for this one (ML-44). */

@@ -10,8 +10,16 @@ export const CHALLENGE = 'challenge';
 
 export type ChallengeStatus = 'pending' | 'proved' | 'used' | 'closed';
 
+/**
+ * What a mailbox is proved for. Part of the derivation of link and code: one for a purpose is none for another.
+ * `verify_email`: before something that was proved elsewhere is linked to the owner of this mailbox.
+ */
+export type MailboxPurpose = 'sign_in' | 'verify_email' | 'reset_password';
+
 export interface ChallengeRow {
-  readonly purpose: 'sign_in';
+  readonly purpose: MailboxPurpose;
+  /** What waits for this mailbox to be proved, sealed (AAD = challenge id), so that the link is for exactly that (AC-07). */
+  readonly waiting?: string | undefined;
   readonly status: ChallengeStatus;
   /** Where the mail goes: the stored spelling of a known user, else as typed. */
   readonly address: string;

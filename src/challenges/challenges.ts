@@ -8,7 +8,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { App } from '../apps/apps.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { AuditEntry } from '../audit/events.ts';
-import { type Clock, DAY, SECOND } from '../core/clock.ts';
+import { type Clock, DAY, MINUTE, SECOND } from '../core/clock.ts';
 import { type EmailAddress, parseEmailAddress } from '../core/email-address.ts';
 import { PosternError, unreachable } from '../core/errors.ts';
 import { eventIdOf } from '../core/event-id.ts';
@@ -22,7 +22,7 @@ import type { RuleName } from '../limits/rules.ts';
 import type { MailReport } from '../mail/mail-report.ts';
 import type { MailIntent, NewMail } from '../mail/outbox.ts';
 import type { Suppressions } from '../mail/suppressions.ts';
-import { type Store, StoreConflict } from '../store/port.ts';
+import { type JsonObject, type Store, StoreConflict } from '../store/port.ts';
 import {
   CHALLENGE,
   type Challenge,
@@ -35,6 +35,7 @@ import {
   isLive,
   isMailUnsent,
   isOpen,
+  type MailboxPurpose,
   secretSource,
 } from './challenge.ts';
 import { isPassOpen, PASS_MS, passHash, passToken } from './passes.ts';
@@ -44,6 +45,8 @@ import { code, isCode, isLinkSecret, linkSecret, passSecret } from './secrets.ts
 const RACE_ATTEMPTS = 3;
 /** Rows outlive their links, so that an old mail is told "expired", not "unknown" (PR-03: at most a day). */
 const RETENTION_MS = DAY;
+/** How long after the proof of a mailbox the act behind it may be done. */
+const PROVEN_MS = 15 * MINUTE;
 /** When a mail that was accepted for sending but has no job is queued again. */
 const REPAIR_AFTER_MS = 10 * SECOND;
 
@@ -57,6 +60,23 @@ export interface BeginInput {
   readonly device: string;
   readonly locales: readonly string[];
   readonly typist: Typist;
+  readonly purpose: MailboxPurpose;
+  /** What is linked to the owner of the mailbox once it is proved; never stored readable. */
+  readonly waiting?: WaitingClaim | undefined;
+}
+
+/** `account` names it in the mail, so that the owner of the mailbox sees what would be linked (AC-07). */
+export interface WaitingClaim {
+  readonly account: string | undefined;
+  readonly claim: JsonObject;
+}
+
+/** A mailbox that was proved in this browser for something that is still to be done. */
+export interface Proven {
+  readonly purpose: MailboxPurpose;
+  readonly challengeId: string;
+  readonly address: string;
+  readonly at: number;
 }
 
 export type Begun =
@@ -90,6 +110,9 @@ export type Spent =
 
 /** Everything that a mail of a challenge says; made anew for every delivery, kept nowhere. */
 export interface MailContents {
+  readonly purpose: MailboxPurpose;
+  /** Of another provider, for `verify_email`. */
+  readonly account: string | undefined;
   readonly to: string;
   readonly link: string;
   readonly code: string | undefined;
@@ -139,10 +162,12 @@ export class Challenges {
     const { app } = input;
     for (let attempt = 0; attempt < RACE_ATTEMPTS; attempt += 1) {
       const siblings = await this.ofInteraction(app.id, input.uid, input.browser);
-      const same = siblings.filter((sibling) => sibling.data.addressKey === input.address.key);
+      const same = siblings.filter((sibling) => isSame(sibling, input.purpose, input.address.key));
       const begun = await this.#beginOnce(input, same);
       if (!begun) continue;
-      const isTurned = begun.outcome === 'held' && siblings.at(-1)?.data.addressKey !== input.address.key;
+      const newest = siblings.at(-1);
+      const isTurned =
+        begun.outcome === 'held' && !(newest && isSame(newest, input.purpose, input.address.key));
       return isTurned ? { ...begun, challenge: await this.#turnTo(app.id, begun.challenge) } : begun;
     }
     throw new PosternError('unavailable', { detail: 'lost every race for a challenge' });
@@ -153,7 +178,7 @@ export class Challenges {
     const { app } = input;
     const now = this.#deps.clock.now();
     const newest = same.at(-1);
-    if (newest?.data.status === 'proved' && isLive(newest, now))
+    if (newest?.data.status === 'proved' && isLive(newest, now) && input.waiting === undefined)
       return { outcome: 'sent', challenge: newest };
     // For everybody alike, known or not (ML-53), and before anything is counted, so that a fault costs nothing.
     const isSuppressed = (await this.#deps.suppressions.find(app.id, input.address)) !== undefined;
@@ -162,7 +187,11 @@ export class Challenges {
     const verdict = await this.#deps.limits.take(app.id, [bound, ...mail]);
     if (!verdict.allowed && verdict.rule === 'interaction') return { outcome: 'too_many' };
     // Link and code stay the same while more than half their life is left; later mails get fresh ones (design §2).
-    const isFresh = newest?.data.status === 'pending' && newest.data.endsAt - now > this.#lifetime(app) / 2;
+    // A claim is proved by the mail that names it, never by an older one (AC-07).
+    const isFresh =
+      newest?.data.status === 'pending' &&
+      input.waiting === undefined &&
+      newest.data.endsAt - now > lifetimeOf(app) / 2;
     const reusable = isFresh ? newest : undefined;
     if (verdict.allowed) {
       const state = isSuppressed ? 'suppressed' : 'queued';
@@ -218,6 +247,11 @@ export class Challenges {
     return this.#deps.store.records.find<ChallengeRow>(app, CHALLENGE, id, this.#deps.clock.now());
   }
 
+  /** Whether the app still has what this mailbox was to be proved for. */
+  isOn({ settings }: App, { data }: Challenge): boolean {
+    return isPurposeOn(settings, data.purpose);
+  }
+
   /** What a challenge is still good for in the asking browser. */
   standing(challenge: Challenge): 'open' | 'used' | 'expired' {
     return goneBecause(challenge, this.#deps.clock.now()) ?? 'open';
@@ -230,14 +264,17 @@ export class Challenges {
 
   /** Checks a link secret presented in the asking browser, for the interaction the challenge belongs to (ML-45). */
   async checkLink(
-    app: AppId,
+    { id: app, settings }: App,
     uid: string,
     id: ChallengeId,
     secret: string,
     browser: string | undefined,
   ): Promise<Check> {
     const challenge = await this.find(app, id);
-    const isOwn = challenge?.group === groupOf(app, uid) && challenge.data.browser === browser;
+    const isOwn =
+      challenge?.group === groupOf(app, uid) &&
+      challenge.data.browser === browser &&
+      isPurposeOn(settings, challenge.data.purpose);
     if (!challenge || !isOwn || !isLinkSecret(this.#deps.keyring, secretSource(app, challenge), secret)) {
       return { outcome: 'gone', reason: 'unknown' };
     }
@@ -258,10 +295,13 @@ export class Challenges {
     if (!newest) return { outcome: 'gone', reason: 'unknown' };
     const now = this.#deps.clock.now();
     const open = siblings.filter(
-      (sibling) => sibling.data.addressKey === newest.data.addressKey && isOpen(sibling, now),
+      (sibling) =>
+        isSame(sibling, newest.data.purpose, newest.data.addressKey) &&
+        isOpen(sibling, now) &&
+        isPurposeOn(app.settings, sibling.data.purpose),
     );
     if (open.length === 0) return { outcome: 'gone', reason: goneBecause(newest, now) ?? 'used' };
-    if (!hasCode(app)) return { outcome: 'code_closed' };
+    if (!hasCode(app, newest)) return { outcome: 'code_closed' };
     return this.#evaluate(app.id, newest, open, await this.#codeClaims(app.id, newest, typist), typed);
   }
 
@@ -279,7 +319,9 @@ export class Challenges {
     browserSecret: string,
   ): Promise<Continued> {
     const challenge = await this.find(app, id);
-    if (!challenge) return { outcome: 'gone', reason: 'unknown' };
+    // Only a sign-in goes on at a client: whatever else is proved belongs to the window where it began.
+    if (challenge?.data.purpose !== 'sign_in' || !isPurposeOn(rest.settings, 'sign_in'))
+      return { outcome: 'gone', reason: 'unknown' };
     const now = this.#deps.clock.now();
     const source = secretSource(app, challenge);
     const pass = passToken(id, passSecret(this.#deps.keyring, source, browserSecret));
@@ -287,7 +329,7 @@ export class Challenges {
     if (isPassOpen(challenge.data.pass, pass, now)) return { outcome: 'right', challenge, pass };
     const reason = goneBecause(challenge, now);
     if (reason || challenge.data.status !== 'pending') return { outcome: 'gone', reason: reason ?? 'used' };
-    if (!hasCode(rest)) return { outcome: 'code_closed' };
+    if (!hasCode(rest, challenge)) return { outcome: 'code_closed' };
     const claims = await this.#elsewhereClaims(app, challenge, typist);
     const check = await this.#evaluate(app, challenge, [challenge], claims, typed);
     if (check.outcome !== 'right') return check;
@@ -312,6 +354,32 @@ export class Challenges {
     const at = proved.data.movedAt;
     await Promise.all([this.#recordAll(app, proved, spendOf(proved)), this.#mailArrived(app, proved)]);
     return { outcome: won ? 'won' : 'again', act: challenge.id, at };
+  }
+
+  /** What waits for this mailbox: for the browser that proved it, and for the mail. */
+  waiting(app: AppId, { id, data }: Challenge): WaitingClaim | undefined {
+    // Sealed by `#create` in exactly this form.
+    return data.waiting === undefined
+      ? undefined
+      : (JSON.parse(this.#deps.keyring.open(app, `waiting:${id}`, data.waiting)) as WaitingClaim);
+  }
+
+  /**
+   * The mailbox that this browser proved last in this interaction, for a purpose that goes on behind the proof (AC-13):
+   * undefined unless link or code were right here, a short time ago, and nothing cut it off since.
+   */
+  async proven(
+    app: App,
+    uid: string,
+    browser: string | undefined,
+    purpose: MailboxPurpose,
+  ): Promise<Proven | undefined> {
+    if (browser === undefined || !isPurposeOn(app.settings, purpose)) return undefined;
+    const newest = (await this.ofInteraction(app.id, uid, browser)).at(-1);
+    if (newest?.data.purpose !== purpose || newest.data.status !== 'proved') return undefined;
+    const { address, movedAt: at } = newest.data;
+    if (this.#deps.clock.now() - at > PROVEN_MS || (await this.#isCutOff(app.id, newest))) return undefined;
+    return { purpose, challengeId: newest.id, address, at };
   }
 
   /** The interaction is over: what proved it is used, its siblings are closed. */
@@ -341,7 +409,7 @@ export class Challenges {
     typist: Typist,
     where: 'here' | 'elsewhere',
   ): Promise<'open' | 'closed' | 'off'> {
-    if (!hasCode(app)) return 'off';
+    if (!hasCode(app, challenge)) return 'off';
     const claims =
       where === 'here'
         ? await this.#codeClaims(app.id, challenge, typist)
@@ -363,14 +431,17 @@ export class Challenges {
    */
   async mailContents(app: App, { challenge: id, send }: MailIntent): Promise<MailContents | undefined> {
     const challenge = await this.find(app.id, id);
-    if (challenge?.data.status !== 'pending') return undefined;
+    if (challenge?.data.status !== 'pending' || !isPurposeOn(app.settings, challenge.data.purpose))
+      return undefined;
     const { data } = challenge;
     if (send === data.sends && !isMailUnsent(challenge)) return undefined;
     const source = secretSource(app.id, challenge);
     return {
+      purpose: data.purpose,
+      account: this.waiting(app.id, challenge)?.account,
       to: data.address,
       link: linkUrl(app, challenge, linkSecret(this.#deps.keyring, source)),
-      code: hasCode(app) ? code(this.#deps.keyring, source) : undefined,
+      code: hasCode(app, challenge) ? code(this.#deps.keyring, source) : undefined,
       locales: data.locales,
       device: data.device,
       askedAt: data.createdAt,
@@ -441,7 +512,10 @@ export class Challenges {
     const group = groupOf(app.id, input.uid);
     const user = await accounts.findByAddress(app.id, address);
     const data: ChallengeRow = {
-      purpose: 'sign_in',
+      purpose: input.purpose,
+      ...(input.waiting
+        ? { waiting: keyring.seal(app.id, `waiting:${id}`, JSON.stringify(input.waiting)) }
+        : {}),
       status: 'pending',
       address: user?.address ?? address.address,
       typed: address.address,
@@ -454,7 +528,7 @@ export class Challenges {
       keyVersion: keyring.current,
       createdAt: now,
       lastAskedAt: now,
-      endsAt: now + this.#lifetime(app),
+      endsAt: now + lifetimeOf(app),
       device: input.device,
       locales: input.locales,
       sends: isAsked ? 1 : 0,
@@ -467,7 +541,7 @@ export class Challenges {
     const draft = {
       id,
       // One sibling per place in the row: of two concurrent requests the second finds the first (ML-50).
-      key: hashOf('challenge', group, input.browser, address.key, String(ordinal)),
+      key: hashOf('challenge', input.purpose, group, input.browser, address.key, String(ordinal)),
       group,
       data,
       dueAt: isAsked ? now + REPAIR_AFTER_MS : undefined,
@@ -667,12 +741,6 @@ export class Challenges {
     return [{ rule, subject, ...(max === undefined ? {} : { max }) }];
   }
 
-  #lifetime(app: App): number {
-    const lifetime = app.settings.methods.magic_link?.lifetime;
-    if (lifetime === undefined) throw new Error(`app ${app.slug} has no magic link`);
-    return lifetime;
-  }
-
   /** With `at`, the time of an act that may be repeated: it is written down once. */
   async #record(app: AppId, challenge: Challenge, event: ChallengeEvent, at?: number): Promise<void> {
     const { clientId, mailbox } = challenge.data;
@@ -765,7 +833,31 @@ function linkUrl(app: App, challenge: Challenge, secret: string): string {
   return `${app.issuer}/link/${challenge.id}${isByPath ? '/' : '#'}${secret}`;
 }
 
-const hasCode = ({ settings }: Pick<App, 'settings'>): boolean => settings.methods.magic_link?.code === true;
+/** An app without codes signs in by link alone; whatever else is proved by mail keeps them. */
+const hasCode = ({ settings }: Pick<App, 'settings'>, { data }: Challenge): boolean =>
+  data.purpose !== 'sign_in' || settings.methods.magic_link?.code === true;
+
+/** A way to sign in that was switched off leaves nothing behind that still works. */
+function isPurposeOn({ methods }: App['settings'], purpose: MailboxPurpose): boolean {
+  switch (purpose) {
+    case 'sign_in':
+      return methods.magic_link !== undefined;
+    case 'reset_password':
+      return methods.password !== undefined;
+    case 'verify_email':
+      return true;
+    default:
+      return unreachable(purpose);
+  }
+}
+
+const DEFAULT_LIFETIME_MS = 10 * MINUTE;
+
+const lifetimeOf = ({ settings }: App): number =>
+  settings.methods.magic_link?.lifetime ?? DEFAULT_LIFETIME_MS;
+
+const isSame = ({ data }: Challenge, purpose: MailboxPurpose, addressKey: string): boolean =>
+  data.purpose === purpose && data.addressKey === addressKey;
 
 /** Interaction uids are live bearer values in a cookie: rows hold their hash only. */
 const groupOf = (app: AppId, uid: string): string => hashOf('interaction', app, uid);

@@ -137,6 +137,8 @@ export type Page =
       /** Where to start afresh when the code is closed. */
       readonly restart?: WayOn;
       readonly otherWays: readonly OtherWay[];
+      /** Link and code sign in; otherwise something else goes on behind them. */
+      readonly isSignIn: boolean;
     }
   /** The link, opened in the browser that asked: script moves the fragment into the form and sends it. */
   | {
@@ -144,6 +146,7 @@ export type Page =
       readonly status: 200;
       readonly redeem: FormContext;
       readonly email: string;
+      readonly isSignIn: boolean;
       readonly codeEntry: 'open' | 'closed' | 'off';
       /** The secret came by path and waits in a cookie: no fragment is needed. */
       readonly hasSecret: boolean;

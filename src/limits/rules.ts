@@ -111,6 +111,29 @@ export const RULES = {
     over: 'app',
     against: 'ML-25',
   },
+  // A mailed link works all the while.
+  password_mailbox: {
+    counts: 'wrong passwords for one mailbox from browsers it does not know',
+    windowMs: DAY,
+    max: 20,
+    over: 'app',
+    against: 'AC-17',
+  },
+  password_known: {
+    counts: 'wrong passwords in one browser that the mailbox knows',
+    windowMs: DAY,
+    max: 20,
+    over: 'app',
+    against: 'AC-17',
+  },
+  password_network: {
+    counts:
+      'wrong passwords from one public IPv4 address or IPv6 /64, in browsers that the mailbox does not know',
+    windowMs: DAY,
+    max: 500,
+    over: 'all',
+    against: 'AC-17',
+  },
 } as const satisfies Record<string, Rule>;
 
 export type RuleName = keyof typeof RULES;

@@ -5,7 +5,9 @@
  *
  * A new kind is a file in `kinds/`, two views, a subject among the texts, and one line below.
  */
+import { RESET_PASSWORD } from './kinds/reset-password.ts';
 import { SIGN_IN } from './kinds/sign-in.ts';
+import { VERIFY_EMAIL } from './kinds/verify-email.ts';
 import type { MailTextKey } from './texts.ts';
 
 /**
@@ -65,6 +67,6 @@ export const COMMON_FIELDS = {
   },
 } as const satisfies MailFields;
 
-export const MAIL_KINDS: readonly MailKind[] = [SIGN_IN];
+export const MAIL_KINDS: readonly MailKind[] = [SIGN_IN, RESET_PASSWORD, VERIFY_EMAIL];
 
 export const mailKind = (name: string): MailKind | undefined => MAIL_KINDS.find((kind) => kind.name === name);

@@ -4,11 +4,13 @@
  * method is on in the app, reach, CSRF and form, runs the step and turns the answer into a response.
  */
 import type { z } from 'zod';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { Credentials } from '../accounts/credentials.ts';
 import type { Proof } from '../accounts/proof.ts';
 import type { App } from '../apps/apps.ts';
 import type { Audit } from '../audit/audit.ts';
-import type { Challenges, Spent, Typist } from '../challenges/challenges.ts';
+import type { MailboxPurpose } from '../challenges/challenge.ts';
+import type { Challenges, Proven, Spent, Typist, WaitingClaim } from '../challenges/challenges.ts';
 import type { Clock } from '../core/clock.ts';
 import type { EmailAddress } from '../core/email-address.ts';
 import type { ErrorCode } from '../core/errors.ts';
@@ -89,9 +91,19 @@ export interface CallbackRequest extends CommonRequest {
   interactionForm(uid: string, step: string): FormContext;
 }
 
+export interface MailboxAsked {
+  readonly purpose: MailboxPurpose;
+  readonly address: EmailAddress;
+  readonly waiting?: WaitingClaim | undefined;
+}
+
 export type StepAnswer =
   /** `locales`: languages that come before what the browser says, best first. */
   | { readonly answer: 'page'; readonly page: Page; readonly locales?: readonly string[] }
+  /** The mailbox has to be proved first; what comes then is decided by the purpose. Only for steps that `asks`. */
+  | ({ readonly answer: 'prove_mailbox' } & MailboxAsked)
+  /** It was proved in this browser for something that goes on: its method shows how (`mailboxProved`). */
+  | { readonly answer: 'mailbox_proved'; readonly proven: Proven }
   /** The sign-in page with all its methods, and a note at the field. */
   | { readonly answer: 'start'; readonly email?: string; readonly error?: SignInError }
   /** For scripts of the waiting page. */
@@ -135,8 +147,14 @@ export interface Method {
   identified?(request: InteractionRequest, address: EmailAddress): Promise<StepAnswer>;
   /** Key of the text of the button that leads here from another choice; with `identified`. */
   readonly wayText?: string;
+  /** What follows a mailbox that was proved for one of these purposes. */
+  readonly mailboxProved?: Partial<
+    Readonly<Record<MailboxPurpose, (request: InteractionRequest, proven: Proven) => Promise<StepAnswer>>>
+  >;
   /** Parts of the sign-in page besides the email field, such as buttons. */
   entries?(request: InteractionRequest): Promise<readonly SignInEntry[]>;
+  /** Before the first visitor: what is slow to load, and what should be measured. Gives warnings for the log. */
+  warmUp?(apps: readonly App[]): Promise<readonly string[]>;
   /** Offered between the sign-in and the client, such as a passkey; undefined when there is nothing to offer now. */
   offer?(
     request: InteractionRequest & { readonly signedIn: UserId },
@@ -162,6 +180,8 @@ export interface MethodDefinition<Name extends string = string, Settings extends
 export interface MethodServices {
   readonly challenges: Challenges;
   readonly credentials: Credentials;
+  /** Finds the password of an address without telling whose it is. */
+  readonly accounts: Pick<Accounts, 'credentialOf' | 'isKnownBrowser'>;
   readonly limits: Limits;
   readonly keyring: Keyring;
   readonly oneTime: OneTime;

@@ -28,6 +28,7 @@ export type RevocationReason =
   | 'operator'
   | 'consent_withdrawn'
   | 'user_disabled'
+  | 'password_reset'
   | 'user_removed';
 
 /** One login of a user at a client, as people and operators may see it: nothing here signs anybody in. */

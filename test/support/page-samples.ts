@@ -36,6 +36,52 @@ export const checkMail: Extract<Page, { view: 'check-mail' }> = {
   expiresIn: 582,
   codeEntry: 'open',
   otherWays: [],
+  isSignIn: true,
+};
+
+type MethodPage = Extract<Page, { view: 'method' }>;
+
+const passwordEnter: MethodPage = {
+  view: 'method',
+  page: 'password/enter',
+  status: 200,
+  heading: 'password.heading',
+  scripts: ['password.js'],
+  model: {
+    email: 'ada@example.com',
+    form: form(),
+    mail: form(),
+    change: form(),
+    otherWays: [{ text: 'way.magic_link', form: form() }],
+    error: null,
+  },
+};
+
+const passwordChoose: MethodPage = {
+  view: 'method',
+  page: 'password/choose',
+  status: 200,
+  heading: 'password.choose_heading',
+  mark: 'done',
+  scripts: ['password.js'],
+  model: {
+    email: 'ada@example.com',
+    form: form(),
+    cancel: form(),
+    error: null,
+    minLength: 15,
+    maxLength: 256,
+    rules: 'minlength: 15; maxlength: 256;',
+  },
+};
+
+const mailboxAddress: MethodPage = {
+  view: 'method',
+  page: 'mailbox/address',
+  status: 200,
+  heading: 'prove_mailbox.heading',
+  mark: 'mail',
+  model: { form: form(), cancel: form(), email: 'ada@example.com', account: 'GitHub', pending: 'sealed' },
 };
 
 export const linkHere: Extract<Page, { view: 'link-here' }> = {
@@ -43,6 +89,7 @@ export const linkHere: Extract<Page, { view: 'link-here' }> = {
   status: 200,
   redeem: form('/redeem'),
   email: 'ada@example.com',
+  isSignIn: true,
   codeEntry: 'open',
   hasSecret: false,
 };
@@ -96,7 +143,34 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
   'sign-in-bad-email': { ...signIn, status: 400, email: 'ada@example', error: 'bad_email' },
   'sign-in-expired-form': { ...signIn, status: 400, email: 'ada@example.com', error: 'expired_form' },
   'sign-in-hostile': { ...signIn, clientName: HOSTILE, email: HOSTILE },
+  'sign-in-many': {
+    ...signIn,
+    isByMail: false,
+    entries: [{ partial: 'button', model: { form: form(), text: 'way.magic_link' } }],
+  },
+  'sign-in-failed': { ...signIn, status: 400, error: 'method_failed' },
+  password: passwordEnter,
+  'password-wrong': {
+    ...passwordEnter,
+    status: 400,
+    model: { ...passwordEnter.model, email: LONG_EMAIL, error: 'password.wrong' },
+  },
+  'password-closed': { ...passwordEnter, status: 429, notice: 'password.closed' },
+  'password-choose': passwordChoose,
+  'password-choose-short': {
+    ...passwordChoose,
+    status: 422,
+    model: { ...passwordChoose.model, error: 'password.too_short' },
+  },
+  'mailbox-address': mailboxAddress,
+  'mailbox-address-hostile': {
+    ...mailboxAddress,
+    status: 400,
+    notice: 'sign_in.bad_email',
+    model: { ...mailboxAddress.model, account: HOSTILE, email: HOSTILE },
+  },
   'check-mail': checkMail,
+  'check-mail-ways': { ...checkMail, otherWays: [{ text: 'way.password', form: form() }] },
   'check-mail-queued': { ...checkMail, mail: 'queued', resendIn: 0 },
   'check-mail-retrying': { ...checkMail, mail: 'retrying', mailRetryIn: 12 },
   'check-mail-handed-over': { ...checkMail, mail: 'handed_over' },

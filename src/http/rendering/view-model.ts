@@ -63,7 +63,8 @@ export function viewModel(page: Page, locale: Locale): ViewModel {
     case 'link-here':
       return {
         ...page,
-        heading: 'link_here.heading',
+        heading: page.isSignIn ? 'link_here.heading' : 'link_here.confirm_heading',
+        submit: submitOf(page),
         mark: null,
         isCodeOpen: page.codeEntry === 'open',
         isCodeClosed: page.codeEntry === 'closed',
@@ -147,6 +148,9 @@ export function viewModel(page: Page, locale: Locale): ViewModel {
   }
 }
 
+const submitOf = ({ isSignIn }: { readonly isSignIn: boolean }): TextKey =>
+  isSignIn ? 'button.sign_in' : 'button.continue';
+
 function signInNotice(error: SignInError | undefined): TextKey | null {
   if (error === 'expired_form') return 'state.expired_form';
   return error === 'method_failed' ? 'sign_in.method_failed' : null;
@@ -159,6 +163,7 @@ function checkMail(page: PageOf<'check-mail'>): ViewModel {
     ...page,
     heading: 'check_mail.heading',
     mark: 'mail',
+    submit: submitOf(page),
     lead: textKey(page.codeEntry === 'off' ? 'check_mail.lead_link' : 'check_mail.lead_code'),
     isCodeOpen: page.codeEntry === 'open',
     isCodeClosed: page.codeEntry === 'closed',

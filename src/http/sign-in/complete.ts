@@ -3,22 +3,22 @@
  * the engine is told. Shared by every method, so that none can forget a step.
  */
 import type Koa from 'koa';
-import { userCreated } from '../../accounts/accounts.ts';
+import { type AccountChanges, userCreated } from '../../accounts/accounts.ts';
 import type { Who } from '../../accounts/proof.ts';
 import type { AuditEntry } from '../../audit/events.ts';
 import type { Spent } from '../../challenges/challenges.ts';
 import { assuranceOf } from '../../core/assurance.ts';
-import { PosternError } from '../../core/errors.ts';
 import { eventIdOf } from '../../core/event-id.ts';
 import { asUserId, type UserId } from '../../core/ids.ts';
 import type { Page } from '../../core/page.ts';
 import { randomToken } from '../../core/random.ts';
-import { channelOf } from '../../methods/magic-link/waiting.ts';
+import { channelOf } from '../../methods/mailbox/waiting.ts';
 import type { ClientFacts, InteractionRequest, StepAnswer } from '../../methods/method.ts';
 import type { Engine } from '../../oidc/engine.ts';
 import { readCookie, rememberMethod, setCookie } from '../cookies.ts';
 import { infoOf } from '../request-info.ts';
 import { isOn, knownHash, type SignInServices } from './context.ts';
+import { proveMailbox } from './prove-mailbox.ts';
 
 type Proved = Extract<StepAnswer, { answer: 'proved' }>;
 
@@ -45,7 +45,7 @@ export async function complete(
   const signedIn = await services.accounts.signIn(request.app, proved.proof, knownHash(known));
   if (signedIn.outcome === 'gone') return gone(request);
   if (signedIn.outcome === 'prove_mailbox')
-    throw new PosternError('access_denied', { detail: 'no mailbox is proved' });
+    return proveMailbox(request, proved.proof, signedIn.suggested, services);
   if (signedIn.outcome === 'refused') {
     await record(ctx, request, services, {
       at: spent.at,
@@ -63,6 +63,9 @@ export async function complete(
     };
   }
   if (other) await engine.endSession(ctx.req, ctx.res);
+  // Whoever had the old password may be signed in by it somewhere (AC-14).
+  if (signedIn.changes?.password === 'replaced')
+    await services.endAll(request.app, signedIn.userId, 'password_reset');
   const { amr, acr } = assuranceOf(proved.proof.factors);
   const events = eventsOf(ctx, request, { proved, spent, other, ...signedIn });
   const login = {
@@ -156,13 +159,14 @@ interface SignedIn {
   readonly other: { readonly id: string } | undefined;
   readonly userId: string;
   readonly createdAt: number;
+  readonly changes?: AccountChanges;
 }
 
 /** They stand in the result of the interaction too. Repeated after a lost reply, they have the same ids and stand once. */
 function eventsOf(
   ctx: Koa.Context,
   request: InteractionRequest,
-  { proved, spent, other, userId: id, createdAt }: SignedIn,
+  { proved, spent, other, userId: id, createdAt, changes }: SignedIn,
 ): readonly AuditEntry[] {
   const { method, factors } = proved.proof;
   const { amr } = assuranceOf(factors);
@@ -174,8 +178,17 @@ function eventsOf(
   const created = { ...subject, ...userCreated(userId, createdAt) };
   return [
     ...(createdAt >= at ? [{ ...created, type: 'user.created', method } as const] : []),
+    ...changeEvents(changes).map((event) => ({ ...once(event.type), ...event })),
     ...(other ? [{ ...once('switched'), type: 'sign_in.switched', from: asUserId(other.id) } as const] : []),
     { ...once('succeeded'), type: 'sign_in.succeeded', method, amr },
+  ];
+}
+
+function changeEvents({ linked: provider, password, dropped: credentials }: AccountChanges = {}) {
+  return [
+    ...(provider === undefined ? [] : [{ type: 'account.linked', provider } as const]),
+    ...(credentials === undefined ? [] : [{ type: 'account.cleared', credentials } as const]),
+    ...(password === undefined ? [] : [{ type: 'password.set', isReset: password === 'replaced' } as const]),
   ];
 }
 

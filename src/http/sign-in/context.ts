@@ -7,8 +7,10 @@ import type { Browsers } from '../../challenges/browsers.ts';
 import type { Passes } from '../../challenges/passes.ts';
 import { PosternError } from '../../core/errors.ts';
 import { hashOf } from '../../core/hash.ts';
+import type { Keyring } from '../../core/keyring.ts';
 import type { FormContext, Page, WayOn } from '../../core/page.ts';
 import { networkOf } from '../../lib/network.ts';
+import { MAILBOX, type MailboxProof } from '../../methods/mailbox/mailbox.ts';
 import type { BrowserFacts, ClientFacts, Method } from '../../methods/method.ts';
 import type { Engine } from '../../oidc/engine.ts';
 import type { EngineRegistry } from '../../oidc/registry.ts';
@@ -20,7 +22,12 @@ import { languagesOf, respond } from '../respond.ts';
 
 export interface SignInServices {
   readonly engines: EngineRegistry;
+  /** `mailbox` first. */
   readonly methods: readonly Method[];
+  readonly mailbox: MailboxProof;
+  readonly keyring: Keyring;
+  /** Ends every session and everything that was given to this user. */
+  endAll(app: App, userId: string, reason: 'password_reset'): Promise<void>;
   readonly accounts: Accounts;
   readonly browsers: Browsers;
   readonly passes: Passes;
@@ -31,7 +38,8 @@ export interface SignInServices {
 
 /** A method that the app does not name is off: nothing of it is shown or answered. */
 export const isOn = ({ settings }: App, { name }: Pick<Method, 'name'>): boolean =>
-  (settings.methods as Readonly<Record<string, unknown>>)[name] !== undefined;
+  // Proof of a mailbox is no method of its own; what it proves for is looked at by purpose.
+  name === MAILBOX || (settings.methods as Readonly<Record<string, unknown>>)[name] !== undefined;
 
 /** The app that this request was resolved to by the front door. */
 export function appOf(ctx: Koa.Context): App {

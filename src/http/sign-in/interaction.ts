@@ -6,6 +6,7 @@
  */
 import type Koa from 'koa';
 import type { App } from '../../apps/apps.ts';
+import type { Proven } from '../../challenges/challenges.ts';
 import { PosternError, unreachable } from '../../core/errors.ts';
 import { asUserId, type UserId } from '../../core/ids.ts';
 import type { Page } from '../../core/page.ts';
@@ -31,6 +32,7 @@ import {
 } from './context.ts';
 
 import { continueAs, dropPass, passPage } from './pass.ts';
+import { prove } from './prove-mailbox.ts';
 import { begin, otherWays, standingPage, startPage } from './start.ts';
 
 export interface InteractionPath {
@@ -95,6 +97,7 @@ const OWN_STEPS: Readonly<
   },
   keep: keepAccount,
   another: async (_ctx, request, services) => standingPage(request, services),
+  prove: async (ctx, request, services) => prove(await makeAsking(ctx, request, services), services),
   // What was offered behind the sign-in is not wanted.
   skip: async (_ctx, request) => {
     if (signedInHere(request) === undefined)
@@ -193,6 +196,18 @@ function findStep(
   throw new PosternError('not_found');
 }
 
+async function mailboxProved(
+  request: InteractionRequest,
+  proven: Proven,
+  services: SignInServices,
+): Promise<StepAnswer> {
+  for (const method of services.methods.filter((one) => isOn(request.app, one))) {
+    const follow = method.mailboxProved?.[proven.purpose];
+    if (follow) return follow(request, proven);
+  }
+  throw new PosternError('not_found');
+}
+
 /** Who was proved for this interaction by this very browser (ML-43). */
 const signedInHere = ({ interaction, browser }: InteractionRequest): UserId | undefined =>
   interaction.provedUser !== undefined && interaction.provedBy === browser.asking
@@ -234,6 +249,10 @@ async function send(
   switch (answer.answer) {
     case 'page':
       return show(ctx, answer.page, services, uiLocales);
+    case 'prove_mailbox':
+      return send(ctx, request, await services.mailbox.begin(request, answer), path, services);
+    case 'mailbox_proved':
+      return send(ctx, request, await mailboxProved(request, answer.proven, services), path, services);
     case 'start':
       return show(ctx, await startPage(request, services, answer), services, uiLocales);
     case 'redirect': {

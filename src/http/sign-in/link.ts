@@ -89,6 +89,8 @@ async function answer(
     case 'proved':
     case 'status':
     case 'start':
+    case 'prove_mailbox':
+    case 'mailbox_proved':
     case 'redirect':
     case 'enrolled':
       throw new Error('a link signs nobody in where it is opened');

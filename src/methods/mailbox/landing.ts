@@ -18,7 +18,8 @@ export function linkSteps(services: MethodServices): Readonly<Record<string, Ste
 
 async function open(request: LinkRequest, services: MethodServices): Promise<StepAnswer> {
   const challenge = await services.challenges.find(request.app.id, request.linkId);
-  if (!challenge) return page({ view: 'link-gone', status: 404, reason: 'unknown' });
+  if (!challenge || !services.challenges.isOn(request.app, challenge))
+    return page({ view: 'link-gone', status: 404, reason: 'unknown' });
   const isHere = challenge.data.browser === request.browser.asking;
   const standing = services.challenges.standing(challenge);
   if (standing !== 'open') return page(gone(request, challenge, standing, services));
@@ -35,6 +36,7 @@ async function here(request: LinkRequest, challenge: Challenge, services: Method
     status: 200,
     redeem: request.interactionForm(uid, `redeem/${challenge.id}`),
     email: challenge.data.typed,
+    isSignIn: challenge.data.purpose === 'sign_in',
     codeEntry: await services.challenges.codeEntry(request.app, challenge, request.browser, 'here'),
     hasSecret: request.hasSecret,
   };
@@ -58,7 +60,9 @@ async function elsewhere(
     },
     report: request.form('report'),
     codeEntry: await services.challenges.codeEntry(request.app, challenge, request.browser, 'elsewhere'),
-    ...(client.start ? { continueHere: { ...request.form('continue'), clientName: client.name } } : {}),
+    ...(client.start && challenge.data.purpose === 'sign_in'
+      ? { continueHere: { ...request.form('continue'), clientName: client.name } }
+      : {}),
     ...notice,
   };
 }

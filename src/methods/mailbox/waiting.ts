@@ -36,7 +36,7 @@ export async function waitingPage(
     resend: request.form('resend'),
     change: request.form('change'),
     statusUrl: request.form('status').action,
-    resumeUrl: interaction.resumeUrl,
+    resumeUrl: resumeUrlOf(request, challenge),
     channel: channelOf(interaction.uid),
     finishIn: client.finishIn,
     mail: notice.isHeld ? 'held' : challenge.data.mail,
@@ -44,7 +44,8 @@ export async function waitingPage(
     resendIn,
     expiresIn: secondsUntil(challenge.data.endsAt, services),
     codeEntry,
-    otherWays: request.otherWays('magic_link'),
+    isSignIn: challenge.data.purpose === 'sign_in',
+    otherWays: challenge.data.purpose === 'sign_in' ? request.otherWays('magic_link') : [],
     ...(notice.error === undefined ? {} : { error: notice.error }),
     ...(notice.triesLeft === undefined ? {} : { triesLeft: notice.triesLeft }),
     ...(codeEntry === 'closed' && client.home ? { restart: client.home } : {}),
@@ -68,6 +69,12 @@ export async function statusOf(
   const { mail } = challenge.data;
   return { state, mail, mailRetryIn: mailRetryIn(challenge, services), resendIn, codeEntry };
 }
+
+/** What goes on behind the proof goes on in the interaction; a sign-in is over with it. */
+const resumeUrlOf = (request: InteractionRequest, { data }: Challenge): string =>
+  data.purpose === 'reset_password'
+    ? request.form('status').action.replace(/\/status$/, '')
+    : request.interaction.resumeUrl;
 
 /** Name of the BroadcastChannel that the tabs of one interaction share; tells nothing of its id. */
 export const channelOf = (uid: string): string => hashOf('channel', uid);
