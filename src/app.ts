@@ -36,9 +36,11 @@ import { Cage } from './mail/caged/cage.ts';
 import { OperatorTemplates } from './mail/caged/operator-templates.ts';
 import { composeChallengeMail, senderOf } from './mail/challenge-mail.ts';
 import { composerOf } from './mail/composer.ts';
-import { MailLog } from './mail/mail-log.ts';
+import { Feedback } from './mail/feedback/feedback.ts';
+import { workOnReports } from './mail/feedback/report-queue.ts';
+import { withReturnPath } from './mail/feedback/return-path.ts';
+import { MailLog, mailIdOf } from './mail/mail-log.ts';
 import { reportOf } from './mail/mail-report.ts';
-
 import { createOutbox } from './mail/outbox.ts';
 import { Suppressions } from './mail/suppressions.ts';
 import type { Transport } from './mail/transport.ts';
@@ -54,8 +56,10 @@ import { Epoch } from './oidc/epoch.ts';
 import { Families } from './oidc/families.ts';
 import { SigningKeys } from './oidc/keys.ts';
 import { EngineRegistry } from './oidc/registry.ts';
-import { createGuardedFetch } from './outbound/guarded-fetch.ts';
+
+import { createGuardedFetch, type GuardedFetch } from './outbound/guarded-fetch.ts';
 import { createProviderFetch } from './outbound/provider-fetch.ts';
+
 import { guarded } from './store/guarded.ts';
 import { assertWhole } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
@@ -67,6 +71,8 @@ export interface Overrides {
   readonly store?: Store;
   /** Carries every app's mail. */
   readonly transport?: Transport | readonly Transport[];
+  /** Calls other servers in place of the guarded one. */
+  readonly fetch?: GuardedFetch;
   /** Login methods beside those of the house. */
   readonly methods?: readonly MethodDefinition[];
   /** Told what happens; nothing is measured without it. */
@@ -186,14 +192,15 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     log,
     mails,
     transportsFor: (id) => post.transportsFor(appOf(apps, id)),
-    load: async (intent) => {
-      const app = appOf(apps, intent.app);
-      const contents = await challenges.mailContents(app, intent);
+    load: async (order) => {
+      const app = appOf(apps, order.app);
+      const contents = await challenges.mailContents(app, order);
       if (!contents) return undefined;
       // Asked again at the last moment: a bounce of another mail may have been told since this one was queued.
       const address = parseEmailAddress(contents.to);
       if (address && (await suppressions.find(app.id, address))) return 'suppressed';
-      return composeChallengeMail(app, intent, contents, keyring, compose);
+      const loaded = await composeChallengeMail(app, order, contents, keyring, compose);
+      return withReturnPath(loaded, mailIdOf(order), app, keyring);
     },
     onAnswer: (mail, transport, outcome) => metrics?.mail(apps.byId(mail.app), transport.name, outcome),
     onTaken: (_app, transport, ms) => metrics?.mailTaken(transport, ms),
@@ -202,7 +209,10 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
   const pseudoLocales = overrides.pseudoLocales ?? !config.production;
   const keys = new SigningKeys({ store, keyring, clock, record: audit.record });
   await assertSecrets(apps, keys, keyring);
-  const fetch = createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production });
+  const fetch =
+    overrides.fetch ?? createGuardedFetch({ allow: config.outboundAllow, allowHttp: !config.production });
+  const feedback = new Feedback({ store, clock, log, keyring, mails, suppressions, fetch });
+  workOnReports({ jobs, keyring, apps, apply: (app, report) => feedback.applyReport(app, report, 'dsn') });
   const endings = {
     store,
     keyring,
@@ -308,6 +318,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     peers: new Peers(config.trustedProxies),
     services,
     health,
+    webhooks: feedback,
     clock,
     log,
     metrics,

@@ -14,7 +14,8 @@ export interface Surface {
   progress?(line: string): void;
 }
 
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+/** `later` is EX_TEMPFAIL of sysexits.h: a mail server that pipes into a command tries again. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, later: 75 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface Command {

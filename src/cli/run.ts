@@ -9,6 +9,7 @@ import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
 import { mailDead, mailList, mailRetry, mailShow } from './mail.ts';
+import { mailBounce } from './mail-bounce.ts';
 import {
   suppressionsAdd,
   suppressionsCheck,
@@ -62,6 +63,7 @@ export const COMMANDS: readonly Command[] = [
   storeRestore,
   storeEpoch,
   auditList,
+  mailBounce,
   suppressionsList,
   suppressionsCheck,
   suppressionsAdd,

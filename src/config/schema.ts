@@ -3,6 +3,7 @@
  * Owns the shape and the defaults; `load.ts` owns reading, `environment.ts` what differs per machine.
  */
 import { z } from 'zod';
+import { parseEmailAddress } from '../core/email-address.ts';
 import { METHODS } from '../methods/index.ts';
 import { client } from './client-schema.ts';
 import {
@@ -81,6 +82,10 @@ const methods = z
     message: 'at least one method is needed, or nobody can sign in: magic_link: {}',
   });
 
+/** RFC 5321 §4.5.3.1.1: what is put behind it fills the local part up to 64. */
+const isBounceAddress = (written: string): boolean =>
+  parseEmailAddress(written)?.address === written && /^[^@+]{1,11}@/.test(written);
+
 const suppression = z
   .strictObject({
     bounced: duration({ min: '1d', max: '3650d', fallback: '90d' }).describe(
@@ -124,6 +129,14 @@ const mail = z
       .optional()
       .describe('Ways out in order of preference, instead of `smtp_url`: when one fails, the next is taken.'),
     dkim: dkim.optional(),
+    bounce_address: z
+      .string()
+      .max(254)
+      .refine(isBounceAddress, 'an address of at most 11 characters before the @, without +')
+      .optional()
+      .describe(
+        'Mails by SMTP are sent as `bounces+…@` of it, so that one that comes back names its mail; that domain delivers all of `bounces+…` to `npm run postern -- mail bounce`: docs/guide/mail-feedback.md. Default: that of `from`.',
+      ),
     suppression,
     log_retention: duration({ min: '1h', max: '400d', fallback: '30d' }).describe(
       'How long the mail log keeps what became of a mail: times, transport, answers, the masked recipient; `npm run postern -- mail list`.',

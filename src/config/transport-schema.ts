@@ -4,6 +4,13 @@
  */
 import { z } from 'zod';
 import { domain, FROM_ENVIRONMENT, text, urlOf } from './fields.ts';
+import {
+  mailgunWebhook,
+  sendgridWebhook,
+  sesWebhook,
+  sharedSecretWebhook,
+  standardWebhook,
+} from './webhook-schema.ts';
 
 const CREDENTIAL = `${FROM_ENVIRONMENT}, or a \`sealed:…\` value made by \`npm run postern -- secret seal\``;
 
@@ -63,6 +70,7 @@ const smtp = z.strictObject({
   user: z.string().min(1).max(320).optional().describe('Needs `password` or `oauth2`.'),
   password: credential('Of `user`').optional(),
   oauth2: oauth2.optional(),
+  webhook: sharedSecretWebhook,
 });
 
 const ses = z.strictObject({
@@ -82,6 +90,7 @@ const ses = z.strictObject({
   base_url: urlOf(['https:', 'http:'], 'must be an https:// URL without credentials')
     .optional()
     .describe('Default: `https://email.<region>.amazonaws.com`.'),
+  webhook: sesWebhook,
 });
 
 const postmark = z.strictObject({
@@ -94,6 +103,7 @@ const postmark = z.strictObject({
     .default('outbound')
     .describe('A transactional stream.'),
   base_url: baseUrl('https://api.postmarkapp.com'),
+  webhook: sharedSecretWebhook,
 });
 
 const sendgrid = z.strictObject({
@@ -101,6 +111,7 @@ const sendgrid = z.strictObject({
   name,
   api_key: credential('API key with Mail Send'),
   base_url: baseUrl('https://api.sendgrid.com'),
+  webhook: sendgridWebhook,
 });
 
 const mailgun = z.strictObject({
@@ -109,6 +120,7 @@ const mailgun = z.strictObject({
   domain: domain.describe('Sending domain at Mailgun.'),
   api_key: credential('Domain sending key, or API key'),
   base_url: baseUrl('https://api.mailgun.net'),
+  webhook: mailgunWebhook,
 });
 
 const resend = z.strictObject({
@@ -116,6 +128,7 @@ const resend = z.strictObject({
   name,
   api_key: credential('API key with sending access'),
   base_url: baseUrl('https://api.resend.com'),
+  webhook: standardWebhook,
 });
 
 const brevo = z.strictObject({
@@ -123,6 +136,7 @@ const brevo = z.strictObject({
   name,
   api_key: credential('API key'),
   base_url: baseUrl('https://api.brevo.com'),
+  webhook: sharedSecretWebhook,
 });
 
 const http = z.strictObject({
@@ -132,6 +146,7 @@ const http = z.strictObject({
     'Receives every mail as signed JSON: docs/guide/mail.md.',
   ),
   secret: credential('`whsec_` and 24 to 64 random bytes in base64, as in Standard Webhooks'),
+  webhook: standardWebhook,
 });
 
 export const TRANSPORT_TYPES = [

@@ -19,6 +19,7 @@ import { Admission } from './admission.ts';
 import { findAsset } from './assets.ts';
 import { isOwnOrigin } from './csrf.ts';
 import type { Health } from './health.ts';
+import { isMailWebhook, type MailWebhooks, mailWebhookPost } from './mail-webhook.ts';
 import { isMetadata, Metadata, withWellKnownBehind } from './metadata.ts';
 import type { Origins, Peers } from './origins.ts';
 import { infoOf, openRequest } from './request-info.ts';
@@ -37,6 +38,7 @@ export interface ServerDeps {
   readonly peers: Peers;
   readonly services: SignInServices;
   readonly health: Health;
+  readonly webhooks: MailWebhooks;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics | undefined;
@@ -79,6 +81,9 @@ export function createServer(deps: ServerDeps): Callback {
       info.route = rest;
       info.isApi = true;
       return metadata.answer(app, req, res, rest);
+    }
+    if (isMailWebhook(rest)) {
+      return mailWebhookPost(app, req, res, rest, { webhooks: deps.webhooks, now: deps.clock.now() });
     }
     if (/^\/(?:interaction|link|callback)(?:\/|$)/.test(rest)) {
       req.url = rest + query;

@@ -156,6 +156,13 @@ export class MailLog {
     return this.#findByKey(app, messageKey(messageId));
   }
 
+  /** Whether this mail went to this address. */
+  async isTo(app: AppId, id: string, address: EmailAddress): Promise<boolean> {
+    const { versions } = this.#deps.keyring;
+    const group = (await this.#rowOf(app, id))?.group;
+    return group !== undefined && versions.some((version) => group === this.#groupOf(app, address, version));
+  }
+
   /** The newest mails to this address, newest first. */
   async findByAddress(app: AppId, address: EmailAddress, limit: number): Promise<readonly LoggedMail[]> {
     const found: LoggedMail[] = [];

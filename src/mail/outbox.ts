@@ -66,7 +66,7 @@ export interface OutboxOptions {
   /** In order of preference, at least one; the same objects each time. */
   transportsFor(app: AppId): readonly Transport[];
   /** Undefined when there is nothing to send any more: the challenge is gone or used. `suppressed`: not to this mailbox. */
-  load(intent: MailIntent): Promise<LoadedMail | 'suppressed' | undefined>;
+  load(order: MailOrder): Promise<LoadedMail | 'suppressed' | undefined>;
   readonly mails: Pick<MailLog, 'open' | 'note' | 'find'>;
   readonly clock: Clock;
   readonly log: Log;

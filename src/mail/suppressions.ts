@@ -121,6 +121,8 @@ export class Suppressions {
       if (reason !== 'operator' && at !== undefined && at <= (clearedAt ?? 0)) return undefined;
       const known = reasons[reason];
       const isNew = known === undefined || isOver(known, now);
+      // Told again within the day: nothing new, and nothing for twenty callers to race for.
+      if (!isNew && (until ?? now) - (known.until ?? now) < DAY) return undefined;
       const entry = { since: isNew ? now : known.since, until, by, detail: detail?.slice(0, MAX_DETAIL) };
       const change = { reasons: { ...reasons, [reason]: entry }, softDays, clearedAt };
       return { change, ...(isNew ? { event: { type: 'mail.suppressed', reason, by, until } as const } : {}) };

@@ -3,8 +3,10 @@ import type { AppId } from '../core/ids.ts';
 
 export interface OutgoingMail {
   readonly app: AppId;
-  /** `From` header and envelope sender. */
+  /** `From` header, and envelope sender unless there is another. */
   readonly from: { readonly name: string; readonly address: string };
+  /** Envelope sender, for what can set one: where a bounce of this mail comes back to. */
+  readonly returnPath?: string | undefined;
   /** Exactly one recipient, the stored address byte for byte (ML-60, ML-63). */
   readonly to: string;
   /** With angle brackets; equal for every delivery attempt of one send. */

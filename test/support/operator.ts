@@ -15,12 +15,12 @@ export function operator(
   harness: Harness,
   apps: Readonly<Record<string, object>>,
   secret: Buffer,
-): (line: string) => Promise<Said> {
+): (line: string, input?: string) => Promise<Said> {
   // The command checks the file as production code does; the harness does not.
   const file = JSON.stringify({ apps }).replaceAll('http://client.test', 'https://client.test');
   const config = join(harness.directory, 'config.yaml');
   writeFileSync(config, file);
-  return async (line) => {
+  return async (line, input = '') => {
     const [out, err]: [string[], string[]] = [[], []];
     const code = await runCommand(line.split(' '), {
       env: {
@@ -33,6 +33,7 @@ export function operator(
       cwd: harness.directory,
       print: (text) => out.push(text),
       complain: (text) => err.push(text),
+      input: async () => input,
     });
     return { code, out, err };
   };

@@ -21,7 +21,7 @@ export const dkimOptions = (key: DkimKey, replaced: readonly string[] = []) => (
 /** Named fields only; never `raw`, `path`, `href`, `list`, `attachments` or anything an app could choose (ML-61). */
 export function messageOf(mail: OutgoingMail): Mail.Options {
   return {
-    envelope: { from: mail.from.address, to: mail.to },
+    envelope: { from: mail.returnPath ?? mail.from.address, to: mail.to },
     from: { name: headerText(mail.from.name), address: mail.from.address },
     to: { name: '', address: mail.to },
     messageId: mail.messageId,
