@@ -5,6 +5,7 @@ import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { configSchema } from './config-schema.ts';
 import { consentsList, consentsRevoke } from './consents.ts';
+import { doctor } from './doctor.ts';
 import { familiesList, familiesRevoke } from './families.ts';
 import { generate } from './generate.ts';
 import { keysList, keysRotate } from './keys.ts';
@@ -37,6 +38,7 @@ import { usersDisable, usersEnable, usersList, usersRemove } from './users.ts';
 export const COMMANDS: readonly Command[] = [
   configCheck,
   configSchema,
+  doctor,
   generate,
   secret,
   clientSecret,
