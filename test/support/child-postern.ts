@@ -117,7 +117,11 @@ export class ChildPostern {
     });
   }
 
-  signal(signal: 'SIGTERM' | 'SIGINT'): void {
+  get isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGSTOP' | 'SIGCONT'): void {
     this.#child.kill(signal);
   }
 
