@@ -22,6 +22,8 @@ interface CredentialRow {
   readonly lastUsedAt?: number | undefined;
   /** Hashed or public; never what signs anybody in as it stands. */
   readonly material: JsonObject;
+  /** Ids of the events of the last acts on this row, for `audit.promise`. */
+  readonly events?: readonly string[] | undefined;
 }
 
 export interface Credential {
@@ -33,20 +35,25 @@ export interface Credential {
   readonly createdAt: number;
   readonly lastUsedAt: number | undefined;
   readonly material: JsonObject;
+  readonly events: readonly string[];
   /** For the compare-and-set of `replace` and `remove`. */
   readonly version: number;
 }
 
 export interface CredentialDraft {
+  /** When the caller has to know it before, for the event of the act; random otherwise. */
+  readonly id?: string;
   readonly kind: CredentialKind;
   readonly owner: UserId;
   /** What no other credential of this kind in the app has: the credential id, provider and subject. Kept as a hash. */
   readonly unique: readonly string[];
   readonly label: string;
   readonly material: JsonObject;
+  readonly events?: readonly string[];
 }
 
 export interface CredentialChange {
+  readonly events?: readonly string[];
   readonly label?: string;
   readonly lastUsedAt?: number;
   readonly material?: JsonObject;
@@ -68,9 +75,9 @@ export class Credentials {
   /** Undefined when another credential of this kind is known by the same: nothing was written (AC-18). */
   async insert(app: AppId, draft: CredentialDraft): Promise<Credential | undefined> {
     const now = this.#clock.now();
-    const { unique, ...row } = draft;
+    const { unique, id = randomToken(), ...row } = draft;
     const data: CredentialRow = { ...row, createdAt: now };
-    const record = { id: randomToken(), key: keyOf(draft.kind, unique), group: draft.owner, data };
+    const record = { id, key: keyOf(draft.kind, unique), group: draft.owner, data };
     try {
       return credentialOf(await this.#store.records.insert<CredentialRow>(app, KIND, record, now));
     } catch (error) {
@@ -102,6 +109,17 @@ export class Credentials {
       .map(credentialOf)
       .filter((credential) => kind === undefined || credential.kind === kind)
       .sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** Some of an app, of whomever: for checks at the start. */
+  async some(app: AppId, kind: CredentialKind): Promise<readonly Credential[]> {
+    const rows = await this.#store.records.list<CredentialRow>(
+      app,
+      KIND,
+      { limit: MAX_PER_USER },
+      this.#clock.now(),
+    );
+    return rows.map(credentialOf).filter((credential) => credential.kind === kind);
   }
 
   /** Compare-and-set: undefined when it changed or went meanwhile. */
@@ -146,4 +164,5 @@ const credentialOf = ({ id, version, data }: StoredRecord<CredentialRow>): Crede
   version,
   owner: asUserId(data.owner),
   lastUsedAt: data.lastUsedAt,
+  events: data.events ?? [],
 });

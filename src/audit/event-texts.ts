@@ -9,6 +9,7 @@ export interface EventText<Type extends AuditType> {
 }
 
 const NONE = {};
+const PASSKEY = 'Id of the passkey with us.';
 const GRANT = { grant: 'Id of the Grant that the token family hangs on.' };
 
 export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
@@ -116,6 +117,26 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
   'sign_in.switched': {
     text: 'Another user was signed in in this browser and left for this one.',
     details: { from: 'Id of the user who left.' },
+  },
+  'passkey.enrolled': {
+    text: 'A person made a passkey.',
+    details: {
+      passkey: PASSKEY,
+      isSyncable: 'Whether it may be copied to other devices of the same person.',
+    },
+  },
+  'passkey.removed': { text: 'A passkey was removed.', details: { passkey: PASSKEY } },
+  'passkey.refused': {
+    text: 'What an authenticator answered was not accepted; written down five times a day for one request at most.',
+    details: { reason: 'What was wrong with it.', passkey: `${PASSKEY} Missing when it is none of ours.` },
+  },
+  'passkey.counter_rollback': {
+    text: 'A passkey counted backwards, so a copy of its authenticator is about. It is suspended.',
+    details: {
+      passkey: PASSKEY,
+      expected: 'The counter told at its last use.',
+      told: 'The counter told now.',
+    },
   },
   'logout.delivered': {
     text: 'A client was told of the end of a session (Back-Channel Logout).',

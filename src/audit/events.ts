@@ -51,6 +51,17 @@ export interface AuditDetails {
   'sign_in.refused': { readonly method: string; readonly reason: string };
   /** Another user was signed in here and left for this one (ML-44). */
   'sign_in.switched': { readonly from: UserId };
+  /** `passkey` is the id of the row, which tells nothing of the credential. */
+  'passkey.enrolled': { readonly passkey: string; readonly isSyncable: boolean };
+  'passkey.removed': { readonly passkey: string };
+  /** An authenticator's answer that signed nobody in, or enrolled nothing. */
+  'passkey.refused': { readonly reason: string; readonly passkey?: string | undefined };
+  /** A signed answer counted backwards: a copy of the authenticator is about. The passkey is suspended. */
+  'passkey.counter_rollback': {
+    readonly passkey: string;
+    readonly expected: number;
+    readonly told: number;
+  };
   /** A client was told of the end of a session (Back-Channel Logout). */
   'logout.delivered': { readonly tries: number };
   /** It did not take it in six hours, or may not be called. */

@@ -4,6 +4,7 @@
  */
 import { bestLanguage } from '../core/languages.ts';
 import { checkAddresses, checkClient } from './check-clients.ts';
+import { checkPasskey } from './check-passkey.ts';
 import { checkResources } from './check-resources.ts';
 import { checkTransports } from './check-transports.ts';
 import { client } from './client-schema.ts';
@@ -34,6 +35,7 @@ export function checkApps(
         ...checkClients(slug, app, parsed?.[slug], surroundings),
         ...(known ? checkResources(slug, known, surroundings) : []),
         ...(known ? checkLocale(slug, known) : []),
+        ...(known ? checkPasskey(slug, known.issuer ?? `${surroundings.baseUrl}/${slug}`, known) : []),
       ];
     }),
     ...checkIssuers(apps, surroundings),

@@ -42,7 +42,12 @@ export interface SignInEntry {
 }
 
 /** What stands at the email field after something was refused. */
-export type SignInError = 'bad_email' | 'expired_form' | 'method_failed';
+export type SignInError =
+  | 'bad_email'
+  | 'expired_form'
+  | 'method_failed'
+  | 'passkey_refused'
+  | 'passkey_suspended';
 
 /** "Use … instead" on a page behind the email field; the same for every address. */
 export interface OtherWay {
@@ -52,7 +57,7 @@ export interface OtherWay {
 }
 
 /** Symbol above the heading: a file `views/partials/icon-<mark>.hbs`. */
-export type Mark = 'mail' | 'done' | 'device' | 'clock' | 'warning' | 'wait';
+export type Mark = 'mail' | 'done' | 'device' | 'clock' | 'warning' | 'wait' | 'key';
 
 /** Texts and values that a page of a method reads; every field is given, null when absent (views are strict). */
 export type PageModel = Readonly<Record<string, unknown>>;

@@ -18,7 +18,9 @@ export type CookieName =
   /** Link secret that came by path (`link_secret: path`). */
   | 'link'
   /** The method used last in this browser: what it is offered first. Tells of no account. */
-  | 'last';
+  | 'last'
+  /** The device of this browser can make a passkey; its value tells nothing. */
+  | 'able';
 
 /** ms; undefined = until the browser is closed. */
 const LIFETIME: Record<CookieName, number | undefined> = {
@@ -28,6 +30,7 @@ const LIFETIME: Record<CookieName, number | undefined> = {
   csrf: undefined,
   link: 10 * MINUTE,
   last: 400 * DAY,
+  able: DAY,
 };
 
 interface CookieJar {

@@ -22,6 +22,7 @@ import type { Health } from './health.ts';
 import { isMailWebhook, type MailWebhooks, mailWebhookPost } from './mail-webhook.ts';
 import { isMetadata, Metadata, withWellKnownBehind } from './metadata.ts';
 import type { Origins, Peers } from './origins.ts';
+import { RELATED_ORIGINS, relatedOrigins } from './related-origins.ts';
 import { infoOf, openRequest } from './request-info.ts';
 import { respond } from './respond.ts';
 import { setSecurityHeaders } from './security-headers.ts';
@@ -71,7 +72,7 @@ export function createServer(deps: ServerDeps): Callback {
     const [pathname, query] = splitTarget(req.url ?? '');
     if (pathname === undefined) return plain(res, 400, 'bad request');
     // No slug has these names; beside an issuer that is a bare origin they would otherwise be its own.
-    const isShared = /^\/(?:public|health|dev|demo)(?:\/|$)/.test(pathname);
+    const isShared = /^\/(?:public|health|dev|demo)(?:\/|$)/.test(pathname) || pathname === RELATED_ORIGINS;
     const found = isShared ? undefined : deps.apps.resolve(origin, withWellKnownBehind(pathname));
     if (!found || found.rest === '' || !isCleanPath(pathname)) return house(req, res);
     const { app, rest } = found;
@@ -213,7 +214,10 @@ const decoded = (segment: string): string => {
 };
 
 /** True when the answer was given. */
-async function commonRoutes(ctx: Koa.Context, { health, production }: ServerDeps): Promise<boolean> {
+async function commonRoutes(
+  ctx: Koa.Context,
+  { health, production, apps, origins }: ServerDeps,
+): Promise<boolean> {
   const info = infoOf(ctx.req);
   if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return false;
   const asset = findAsset(ctx.path);
@@ -224,6 +228,15 @@ async function commonRoutes(ctx: Koa.Context, { health, production }: ServerDeps
     ctx.set('Cache-Control', asset.isCurrent ? 'public, max-age=31536000, immutable' : 'no-cache');
     if (ctx.get('If-None-Match') === asset.etag) ctx.status = 304;
     else ctx.body = asset.body;
+    return true;
+  }
+  if (ctx.path === RELATED_ORIGINS) {
+    info.route = RELATED_ORIGINS;
+    const origin = origins.of(ctx.req);
+    const told = origin && relatedOrigins(apps.all, origin);
+    if (!told) return false;
+    ctx.set('Cache-Control', 'public, max-age=3600');
+    ctx.body = told;
     return true;
   }
   if (PROBES.includes(ctx.path)) {

@@ -65,6 +65,21 @@ export const RULES = {
     over: 'app',
     against: 'ML-50',
   },
+  // Bounds what a page can make us store.
+  ceremony: {
+    counts: 'ceremonies of passkeys begun in one authorization request',
+    windowMs: 2 * HOUR,
+    max: 60,
+    over: 'app',
+    against: 'AC-18',
+  },
+  passkey_offer: {
+    counts: 'offers to make a passkey, to one person',
+    windowMs: 7 * DAY,
+    max: 1,
+    over: 'app',
+    against: 'AC-19',
+  },
   noted: {
     counts: 'audit events of one kind that anybody can cause again and again, of one challenge',
     windowMs: DAY,

@@ -1,6 +1,7 @@
 /** The only list of login methods: configuration, routes and the sign-in page are made from it. */
 import { magicLink } from './magic-link/magic-link.ts';
 import type { MethodDefinition } from './method.ts';
+import { passkey } from './passkey/passkey.ts';
 import { password } from './password/password.ts';
 
-export const METHODS = [magicLink, password] as const satisfies readonly MethodDefinition[];
+export const METHODS = [magicLink, password, passkey] as const satisfies readonly MethodDefinition[];

@@ -9,6 +9,7 @@ import type { Credentials } from '../accounts/credentials.ts';
 import type { Proof } from '../accounts/proof.ts';
 import type { App } from '../apps/apps.ts';
 import type { Audit } from '../audit/audit.ts';
+import type { AuditSubject } from '../audit/events.ts';
 import type { MailboxPurpose } from '../challenges/challenge.ts';
 import type { Challenges, Proven, Spent, Typist, WaitingClaim } from '../challenges/challenges.ts';
 import type { Clock } from '../core/clock.ts';
@@ -28,6 +29,8 @@ export type { OpenInteraction };
 export interface BrowserFacts extends Typist {
   /** Id of the browser by its asking cookie; set for every step that `asks`. */
   readonly asking: string | undefined;
+  /** Its device can make a passkey, as its own script has told; decides no more than what is offered. */
+  readonly canMakePasskeys: boolean;
   /** How somebody signed in here last; of the browser, not of any account. */
   readonly last: { readonly method: string; readonly via: string | undefined } | undefined;
   readonly device: string;
@@ -55,11 +58,22 @@ interface CommonRequest {
   clientFacts(clientId: string): ClientFacts;
 }
 
+export interface SignedInPerson {
+  readonly userId: UserId;
+  readonly address: string;
+  /** When it was proved who it is, ms. */
+  readonly provedAt: number;
+}
+
 /** Inside an interaction: the browser holds its cookie. */
 export interface InteractionRequest extends CommonRequest {
   readonly interaction: OpenInteraction;
   /** Who signed in for this interaction in this very browser; set for steps that need it. */
   readonly signedIn: UserId | undefined;
+  /** The same person as `signedIn`, with what can be shown. */
+  readonly person: SignedInPerson | undefined;
+  /** For audit events: what the error page and the log line of this request show too. */
+  readonly trace: Pick<AuditSubject, 'reference' | 'ip'>;
   /** Address and CSRF token of the form that leads to a step of the same interaction. */
   form(step: string): FormContext;
   /** Other methods of the app that go on from an address, for the page of `method`. */
@@ -155,11 +169,13 @@ export interface Method {
   entries?(request: InteractionRequest): Promise<readonly SignInEntry[]>;
   /** Before the first visitor: what is slow to load, and what should be measured. Gives warnings for the log. */
   warmUp?(apps: readonly App[]): Promise<readonly string[]>;
-  /** Offered between the sign-in and the client, such as a passkey; undefined when there is nothing to offer now. */
-  offer?(
-    request: InteractionRequest & { readonly signedIn: UserId },
-    proof: Proof,
-  ): Promise<Page | undefined>;
+  /** Whether something is to be offered between this sign-in and the client, such as a passkey. */
+  offers?(request: InteractionRequest & { readonly signedIn: UserId }, proof: Proof): Promise<boolean>;
+  /**
+   * The page of it. It stands in an interaction of its own behind the sign-in, in whichever tab goes on to the client; the steps
+   * of its forms are `isAfterSignIn`, and `skip` declines.
+   */
+  offer?(request: InteractionRequest & { readonly signedIn: UserId }): Promise<Page>;
   /** By the path segment under `/interaction/{uid}/`. Names are shared by all methods: prefix them with the method's. */
   readonly steps: Readonly<Record<string, Step<InteractionRequest>>>;
   /** By last path segment under `/link/{id}/`; `open` is the landing page itself. */
@@ -185,7 +201,7 @@ export interface MethodServices {
   readonly limits: Limits;
   readonly keyring: Keyring;
   readonly oneTime: OneTime;
-  readonly audit: Pick<Audit, 'record'>;
+  readonly audit: Pick<Audit, 'record' | 'promise' | 'keep'>;
   readonly clock: Clock;
   /** For calls to other servers, with the check of their addresses (OA-41). */
   readonly fetch: GuardedFetch;

@@ -105,7 +105,7 @@ export function configuration(app: App, deps: ConfigurationDeps): Configuration 
     renderError: (ctx, out, error) => pages.error(ctx, app, out, error),
     interactions: {
       url: (_ctx, interaction) => `${app.issuer}/interaction/${interaction.uid}`,
-      policy: policy(),
+      policy: policy(app.settings.methods),
     },
     findAccount: async (_ctx, id) => {
       const user = await deps.findUser(app, id);

@@ -44,8 +44,11 @@ export interface EngineDeps extends EndingsDeps {
   askingBrowser(ctx: EngineContext, app: App): Promise<string | undefined>;
 }
 
-/** What the person is asked. An account is chosen by keeping the present one or by signing in as another. */
-export type Prompt = 'login' | 'select_account' | 'consent';
+/**
+ * What the person is asked. An account is chosen by keeping the present one or by signing in as another. `offer`: signed in, and
+ * something of a login method is offered before going on to the client.
+ */
+export type Prompt = 'login' | 'select_account' | 'offer' | 'consent';
 
 /** An authorization request that waits for a person, read in the browser that holds its cookie. */
 export type InteractionState =
@@ -64,6 +67,10 @@ export type InteractionState =
       readonly provedBy: string | undefined;
       /** The user who was proved in that browser. */
       readonly provedUser: string | undefined;
+      /** When, ms. */
+      readonly provedAt: number | undefined;
+      /** Name of the method that offers something, while that waits for an answer. */
+      readonly offeredBy: string | undefined;
       readonly resumeUrl: string;
       /** The same authorization request from its beginning; undefined when it cannot begin again. */
       restart(): Promise<string | undefined>;
@@ -87,12 +94,15 @@ export type InteractionResult =
         readonly remember: boolean;
       };
       readonly browser: string;
+      /** Name of the method that offers something before the client gets its answer. */
+      readonly offeredBy?: string;
       /** What this sign-in has to tell the audit log, kept with it until it is there (AD-10). */
       readonly events: readonly AuditEntry[];
       readonly select_account?: Record<string, never>;
     }
   | { readonly select_account: Record<string, never> }
   | { readonly consent: Record<string, never> }
+  | { readonly offer: Record<string, never> }
   | { readonly error: 'access_denied'; readonly error_description: string };
 
 /** The part of the engine's interactions that tells how they began. */
@@ -192,7 +202,10 @@ export class Engine {
     if (this.#cookie(req, res, 'interaction') !== uid) return { state: 'missing' };
     const interaction = await this.#provider.Interaction.find(uid);
     if (!interaction) return this.#endedState(uid);
-    const { params, prompt, result } = interaction;
+    const { params, prompt, result, lastSubmission } = interaction;
+    // An offer stands in an interaction of its own, behind the one of the sign-in.
+    const signIn = result?.login ? result : prompt.name === 'offer' ? lastSubmission : undefined;
+    const login = Object(signIn?.login);
     return {
       state: 'open',
       uid,
@@ -203,8 +216,11 @@ export class Engine {
       loginHint: textOf(params.login_hint),
       uiLocales: textOf(params.ui_locales),
       accountId: interaction.session?.accountId,
-      provedBy: result?.login === undefined ? undefined : textOf(result.browser),
-      provedUser: result?.login === undefined ? undefined : textOf(Object(result.login).accountId),
+      provedBy: signIn && textOf(signIn.browser),
+      provedUser: textOf(login.accountId),
+      provedAt: typeof login.provedAt === 'number' ? login.provedAt : undefined,
+      offeredBy:
+        prompt.name === 'offer' && result?.offer === undefined ? textOf(signIn?.offeredBy) : undefined,
       resumeUrl: interaction.returnTo,
       restart: () => this.restartUrl(interaction),
     };
@@ -254,7 +270,8 @@ export class Engine {
   ): Promise<{ readonly resumeUrl: string } | 'finished'> {
     try {
       if ('login' in result && accountId !== undefined) await this.#dropStaleSession(req, res, uid);
-      return { resumeUrl: await this.#provider.interactionResult(req, res, { ...result }) };
+      const kept = 'consent' in result || 'offer' in result ? await this.#loginBefore(req, res, uid) : {};
+      return { resumeUrl: await this.#provider.interactionResult(req, res, { ...kept, ...result }) };
     } catch (error) {
       if (error instanceof errors.SessionNotFound) return 'finished';
       throw error;
@@ -270,6 +287,17 @@ export class Engine {
     if (isSame) return;
     delete interaction.session;
     await interaction.persist();
+  }
+
+  /**
+   * The engine signs in once more when a request goes on that was signed in to before. Then it is the moment of the sign-in that
+   * counts, however long the person looked at the page in between (`auth_time`, AC-19).
+   */
+  async #loginBefore(req: IncomingMessage, res: ServerResponse, uid: string): Promise<object> {
+    const login = (await this.#provider.Interaction.find(uid))?.lastSubmission?.login;
+    const { accountId, loginTs } = await this.#session(req, res);
+    const isSame = login !== undefined && Object(login).accountId === accountId && loginTs !== undefined;
+    return isSame ? { login: { ...Object(login), ts: loginTs } } : {};
   }
 
   async #endedState(uid: string): Promise<Exclude<InteractionState, { state: 'open' }>> {
@@ -374,7 +402,8 @@ export function requestUrl(app: App, { params, parJti }: Restartable): string {
   return `${app.issuer}/auth?${new URLSearchParams(sent)}`;
 }
 
-const promptOf = (name: string): Prompt => (name === 'consent' || name === 'select_account' ? name : 'login');
+const promptOf = (name: string): Prompt =>
+  name === 'consent' || name === 'select_account' || name === 'offer' ? name : 'login';
 
 /** The engine's own answer: RFC 7517 §5. */
 const keysOf = (body: unknown): readonly { readonly kid: string }[] => Object(body).keys;

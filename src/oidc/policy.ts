@@ -7,13 +7,16 @@ const MAX_ECHO = 2048;
 
 const { Check, Prompt, base } = interactionPolicy;
 
-export function policy(): interactionPolicy.DefaultPolicy {
+/** @param methods the login methods of the app, as in its settings */
+export function policy(methods: object): interactionPolicy.DefaultPolicy {
   const prompts = base();
   // First: who it is about comes before how that one proves it.
   prompts.add(new Prompt({ name: 'select_account', requestable: true }), 0);
   const login = prompts.get('login');
   login?.checks.remove('id_token_hint');
   for (const check of [tooLong(), userGone(), hintedUser()]) login?.checks.add(check);
+  // Before consent: what is asked last is what the client is waiting for.
+  prompts.add(new Prompt({ name: 'offer', requestable: false }, offered(methods)), 2);
   const consent = prompts.get('consent');
   consent?.checks.remove('native_client_prompt');
   consent?.checks.add(nativeClient());
@@ -56,6 +59,17 @@ function hintedUser() {
   });
 }
 
+/** A sign-in that ended in an offer: made once, whatever is answered. Never with `prompt=none`, which nobody signs in by. */
+function offered(methods: object) {
+  return new Check('offer', 'End-User was offered something', 'interaction_required', (ctx) => {
+    const result = resultOf(ctx);
+    const isOn = new Map<unknown, unknown>(Object.entries(methods)).get(result?.offeredBy) !== undefined;
+    return isOn && result?.login !== undefined && result.offer === undefined
+      ? Check.REQUEST_PROMPT
+      : Check.NO_NEED_TO_PROMPT;
+  });
+}
+
 /** RFC 8252 §8.6, OA-53: anybody can take a custom scheme or loopback port; a person has to be there. */
 function nativeClient() {
   return new Check(
@@ -76,6 +90,13 @@ function isAttended(ctx: KoaContextWithOIDC): boolean {
 }
 
 /** Set by the engine's resume, not declared. */
-function resultOf(ctx: KoaContextWithOIDC): { login?: unknown; consent?: unknown } | undefined {
-  return (ctx.oidc as { result?: { login?: unknown; consent?: unknown } }).result;
+function resultOf(ctx: KoaContextWithOIDC): Submission | undefined {
+  return (ctx.oidc as { result?: Submission }).result;
+}
+
+interface Submission {
+  readonly login?: unknown;
+  readonly consent?: unknown;
+  readonly offeredBy?: unknown;
+  readonly offer?: unknown;
 }

@@ -39,7 +39,8 @@ export function sessionModel(provider: Provider, { app, clock, endings }: Sessio
     /** A later sign-in of the same person is told apart from the earlier one even within a second (ML-48). */
     override loginAccount(details: Login): void {
       const now = Math.floor(clock.now() / SECOND);
-      const earliest = details.accountId === this.accountId ? (this.loginTs ?? 0) + 1 : 0;
+      const isLater = details.accountId === this.accountId && details.loginTs !== this.loginTs;
+      const earliest = isLater ? (this.loginTs ?? 0) + 1 : 0;
       super.loginAccount({ ...details, loginTs: Math.max(details.loginTs ?? now, earliest) });
     }
 

@@ -138,7 +138,39 @@ const error = (code: string, status: number): Page => ({
   wayOn,
 });
 
+const passkeyEntry = {
+  partial: 'passkey/button',
+  model: { form: form(), options: '/options', gone: null },
+  scripts: ['passkey.js'],
+  hasPasskeyAutofill: true,
+};
+
+const passkeyOffer: Extract<Page, { view: 'method' }> = {
+  view: 'method',
+  page: 'passkey/offer',
+  status: 200,
+  heading: 'passkey_offer.heading',
+  mark: 'key',
+  model: { make: form(), options: '/options', later: form(), clientName: 'Acme Shop' },
+  scripts: ['passkey.js'],
+};
+
 export const SAMPLES: Readonly<Record<string, Page>> = {
+  'passkey-offer': passkeyOffer,
+  'passkey-offer-refused': { ...passkeyOffer, status: 400, notice: 'passkey_offer.refused' },
+  'passkey-offer-hostile': { ...passkeyOffer, model: { ...passkeyOffer.model, clientName: HOSTILE } },
+  'sign-in-passkey': { ...signIn, entries: [passkeyEntry] },
+  'sign-in-passkey-refused': {
+    ...signIn,
+    status: 400,
+    error: 'passkey_suspended',
+    entries: [
+      {
+        ...passkeyEntry,
+        model: { ...passkeyEntry.model, gone: { rp: 'shop.example', credential: 'c2FtcGxl' } },
+      },
+    ],
+  },
   'sign-in': signIn,
   'sign-in-bad-email': { ...signIn, status: 400, email: 'ada@example', error: 'bad_email' },
   'sign-in-expired-form': { ...signIn, status: 400, email: 'ada@example.com', error: 'expired_form' },

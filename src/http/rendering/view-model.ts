@@ -45,13 +45,11 @@ export function viewModel(page: Page, locale: Locale): ViewModel {
         heading: 'sign_in.heading',
         mark: null,
         clientName: oneLine(page.clientName),
-        autocomplete: page.entries.some((entry) => entry.hasPasskeyAutofill)
-          ? 'username webauthn'
-          : 'username email',
+        autocomplete: page.entries.some((entry) => entry.hasPasskeyAutofill) ? 'username webauthn' : 'email',
         submit: textKey(page.isByMail ? 'sign_in.submit' : 'button.continue'),
         entries: page.entries.map(({ partial, model }) => ({ partial: `methods/${partial}`, model })),
         error: page.error === 'bad_email' ? ('sign_in.bad_email' satisfies TextKey) : null,
-        notice: signInNotice(page.error),
+        notice: page.error === undefined ? null : (SIGN_IN_NOTICES[page.error] ?? null),
       };
     case 'method': {
       const { model, heading, mark = null, notice = null } = page;
@@ -151,10 +149,12 @@ export function viewModel(page: Page, locale: Locale): ViewModel {
 const submitOf = ({ isSignIn }: { readonly isSignIn: boolean }): TextKey =>
   isSignIn ? 'button.sign_in' : 'button.continue';
 
-function signInNotice(error: SignInError | undefined): TextKey | null {
-  if (error === 'expired_form') return 'state.expired_form';
-  return error === 'method_failed' ? 'sign_in.method_failed' : null;
-}
+const SIGN_IN_NOTICES: Readonly<Partial<Record<SignInError, TextKey>>> = {
+  expired_form: 'state.expired_form',
+  method_failed: 'sign_in.method_failed',
+  passkey_refused: 'passkey.refused',
+  passkey_suspended: 'passkey.suspended',
+};
 
 type PageOf<View extends Page['view']> = Extract<Page, { view: View }>;
 

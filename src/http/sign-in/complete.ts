@@ -76,7 +76,14 @@ export async function complete(
     remember: request.app.settings.lifetimes.session_cookie === 'persistent',
   };
   // Whoever proves a mailbox has chosen an account by it.
-  const result = { login, browser: request.browser.asking ?? '', events, select_account: {} };
+  const offeredBy = await offeredTo({ ...request, signedIn: asUserId(signedIn.userId) }, proved, services);
+  const result = {
+    login,
+    browser: request.browser.asking ?? '',
+    events,
+    select_account: {},
+    ...(offeredBy === undefined ? {} : { offeredBy }),
+  };
   const finished = await engine.finish(ctx.req, ctx.res, request.interaction, result);
   if (finished === 'finished') return finishedPage(request.clientFacts(request.interaction.clientId));
   // A browser that has signed in is known to its mailbox: its wrong codes have a budget of their own (ML-25).
@@ -86,23 +93,19 @@ export async function complete(
     ...events.map((event) => services.audit.record(request.app.id, event)),
   ]);
   rememberMethod(ctx, request.app, proved.proof);
-  const offer = await offerOf({ ...request, signedIn: asUserId(signedIn.userId) }, proved, services);
-  if (offer) return offer;
   return proved.inTab === 'link'
     ? provedPage(request, finished.resumeUrl)
     : goOnPage(request, finished.resumeUrl);
 }
 
-/** The first thing that a method of this app offers now, such as a passkey. In the link's own tab nobody is kept. */
-async function offerOf(
+/** The first method of this app that has something to offer now, such as a passkey. */
+async function offeredTo(
   request: InteractionRequest & { readonly signedIn: UserId },
-  { proof, inTab }: Proved,
+  { proof }: Proved,
   services: SignInServices,
-): Promise<Page | undefined> {
-  if (inTab === 'link') return undefined;
+): Promise<string | undefined> {
   for (const method of services.methods) {
-    const page = isOn(request.app, method) ? await method.offer?.(request, proof) : undefined;
-    if (page) return page;
+    if (isOn(request.app, method) && (await method.offers?.(request, proof))) return method.name;
   }
   return undefined;
 }

@@ -84,6 +84,7 @@ export async function browserFacts(
   const app = appOf(ctx);
   const known = readCookie(ctx, app, 'known');
   return {
+    canMakePasskeys: readCookie(ctx, app, 'able') !== undefined,
     asking: await services.browsers.find(app.id, readCookie(ctx, app, 'ask')),
     network: networkOf(infoOf(ctx.req).ip),
     knownBrowser: known === undefined ? undefined : knownHash(known),

@@ -15,6 +15,7 @@ import type { InteractionRequest, Step, StepAnswer } from '../../methods/method.
 import { readCookie, setCookie } from '../cookies.ts';
 import { isOwnOrigin } from '../csrf.ts';
 import { readForm } from '../form-body.ts';
+import { infoOf } from '../request-info.ts';
 import { chooserPage, keepAccount } from './choose-account.ts';
 import { complete, finishedPage, goOnPage, record } from './complete.ts';
 import { consentPage, grantConsent } from './consent.ts';
@@ -50,7 +51,7 @@ export async function interactionGet(
   if (!request) return;
   const step = path.step === undefined ? undefined : findStep(request, path.step, 'GET', services);
   const answer: StepAnswer = step
-    ? await step.run(reaching(step, request))
+    ? await step.run(await reaching(ctx, step, request, services))
     : { answer: 'page', page: await standing(ctx, request, services) };
   await send(ctx, request, answer, path, services);
 }
@@ -71,15 +72,24 @@ export async function interactionPost(
   // After the login only consent is left to give: nobody proves another mailbox into it.
   if (request.interaction.prompt === 'consent' && !isOwnConsent)
     throw new PosternError('bad_request', { detail: 'no login is asked' });
+  if (request.interaction.prompt === 'offer' && own && step !== 'skip')
+    throw new PosternError('bad_request', { detail: 'no login is asked' });
   if (own) return show(ctx, await own(ctx, request, services), services, request.interaction.uiLocales);
   // The email field belongs to no method: whichever comes first goes on from it.
   const found: Step<InteractionRequest> =
     step === 'begin'
       ? { verb: 'POST', asks: true, run: (asking: InteractionRequest) => begin(asking, services) }
       : findStep(request, step, 'POST', services);
+  const isOffer = request.interaction.prompt === 'offer';
+  if (isOffer !== (found.isAfterSignIn === true))
+    throw new PosternError('bad_request', { detail: 'not the time for this step' });
+  if (body.able === 'yes') setCookie(ctx, request.app, 'able', ABLE);
   const asking = found.asks ? await makeAsking(ctx, request, services) : request;
-  await send(ctx, asking, await found.run(reaching(found, asking)), path, services);
+  await send(ctx, asking, await found.run(await reaching(ctx, found, asking, services)), path, services);
 }
+
+/** In the form of all our cookie values; that it is there says all. */
+const ABLE = 'this-device-makes-passkeys';
 
 /** Steps of the house itself; those of methods stand in their own lists. */
 const OWN_STEPS: Readonly<
@@ -99,10 +109,10 @@ const OWN_STEPS: Readonly<
   another: async (_ctx, request, services) => standingPage(request, services),
   prove: async (ctx, request, services) => prove(await makeAsking(ctx, request, services), services),
   // What was offered behind the sign-in is not wanted.
-  skip: async (_ctx, request) => {
-    if (signedInHere(request) === undefined)
+  skip: async (ctx, request, services) => {
+    if (request.interaction.prompt !== 'offer' || signedInHere(request) === undefined)
       throw new PosternError('bad_request', { detail: 'nothing was offered' });
-    return goOnPage(request, request.interaction.resumeUrl);
+    return afterOffer(ctx, request, services);
   },
   // "Stay signed in as …": nothing was spent, the request still waits (ML-44).
   stay: async (_ctx, request, services) => standingPage(request, services),
@@ -116,6 +126,7 @@ async function standing(
 ): Promise<Page> {
   const { interaction } = request;
   if (interaction.prompt === 'consent') return consentPage(ctx, request, services);
+  if (interaction.offeredBy !== undefined) return offerPage(request, services);
   if (interaction.provedBy !== undefined) {
     // Whoever planted his own request here sees nothing of what was proved for it (ML-43).
     if (interaction.provedBy !== request.browser.asking) throw new PosternError('interaction_missing');
@@ -158,6 +169,8 @@ async function openRequest(
         target: path.target,
         browser,
         signedIn: undefined,
+        person: undefined,
+        trace: { reference: infoOf(ctx.req).reference, ip: infoOf(ctx.req).ip },
         clientFacts: (clientId) => clientFactsOf(app, clientId),
         form,
         otherWays: (method) => otherWays(app, browser, method, form, services),
@@ -214,11 +227,48 @@ const signedInHere = ({ interaction, browser }: InteractionRequest): UserId | un
     ? asUserId(interaction.provedUser)
     : undefined;
 
-function reaching(step: Pick<Step<InteractionRequest>, 'isAfterSignIn'>, request: InteractionRequest) {
+async function reaching(
+  ctx: Koa.Context,
+  step: Pick<Step<InteractionRequest>, 'isAfterSignIn'>,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<InteractionRequest> {
   if (!step.isAfterSignIn) return request;
+  const { app, interaction } = request;
   const signedIn = signedInHere(request);
-  if (signedIn === undefined) throw new PosternError('bad_request', { detail: 'nobody signed in here' });
-  return { ...request, signedIn };
+  const engine = await services.engines.get(app);
+  // Signed out, or in as somebody else, in another tab since.
+  const isPresent = signedIn !== undefined && (await engine.presentUser(ctx.req, ctx.res)) === signedIn;
+  const user = isPresent ? await services.accounts.findById(app.id, signedIn) : undefined;
+  if (signedIn === undefined || !user)
+    throw new PosternError('bad_request', { detail: 'nobody signed in here' });
+  const person = { userId: signedIn, address: user.address, provedAt: interaction.provedAt ?? 0 };
+  return { ...request, signedIn, person };
+}
+
+/** Something stands between the sign-in and the client. */
+async function offerPage(request: InteractionRequest, services: SignInServices): Promise<Page> {
+  const signedIn = signedInHere(request);
+  if (signedIn === undefined) throw new PosternError('interaction_missing');
+  const { app, interaction } = request;
+  const by = services.methods.find(({ name }) => name === interaction.offeredBy);
+  const page = by && isOn(app, by) ? await by.offer?.({ ...request, signedIn }) : undefined;
+  if (!page) throw new PosternError('interaction_missing');
+  return page;
+}
+
+/** Taken or declined: the sign-in goes on to the client. */
+async function afterOffer(
+  ctx: Koa.Context,
+  request: InteractionRequest,
+  services: SignInServices,
+): Promise<Page> {
+  const { app, interaction } = request;
+  const engine = await services.engines.get(app);
+  const finished = await engine.finish(ctx.req, ctx.res, interaction, { offer: {} });
+  return finished === 'finished'
+    ? finishedPage(request.clientFacts(interaction.clientId))
+    : goOnPage(request, finished.resumeUrl);
 }
 
 /** Makes the browser known, so that what it proves serves nobody else (ML-42, ML-43). */
@@ -260,7 +310,7 @@ async function send(
       return show(ctx, { view: 'go-on', status: 200, url, clientName: name }, services, uiLocales);
     }
     case 'enrolled':
-      return show(ctx, goOnPage(request, request.interaction.resumeUrl), services, uiLocales);
+      return show(ctx, await afterOffer(ctx, request, services), services, uiLocales);
     case 'status':
       ctx.set('Cache-Control', 'no-store');
       ctx.body = answer.status;
