@@ -3,17 +3,23 @@ import type { App } from '../apps/apps.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../core/clock.ts';
 import { parseEmailAddress } from '../core/email-address.ts';
+import { randomToken } from '../core/random.ts';
 import { silentLog } from '../lib/log.ts';
 import { mailAppOf } from '../mail/challenge-mail.ts';
 import { examine } from '../mail/doctor/examine.ts';
 import type { Finding } from '../mail/doctor/finding.ts';
 import { domainOf, type Instruments, type Patient } from '../mail/doctor/patient.ts';
 import { sendTestMails } from '../mail/doctor/test-mail.ts';
+import { SIGN_IN } from '../mail/kinds/sign-in.ts';
+import { sampleDraft } from '../mail/sample.ts';
+import type { OutgoingMail } from '../mail/transport.ts';
 import { createTransport, dkimKey, settingsOf } from '../mail/transports/create-transports.ts';
 import { createDnsLook, type DnsLook } from '../outbound/dns-look.ts';
 import { createProviderFetch } from '../outbound/provider-fetch.ts';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
-import { withDeployment } from './deployment.ts';
+import { type Deployment, withDeployment } from './deployment.ts';
+import { examineMails } from './doctor-mails.ts';
+import { withComposer } from './mail-composer.ts';
 
 export const doctor: Command = {
   name: 'doctor',
@@ -37,13 +43,14 @@ export const doctor: Command = {
       );
       return EXIT.usage;
     }
-    return withDeployment(surface, async ({ config, apps }) => {
+    return withDeployment(surface, async (deployment) => {
+      const { apps } = deployment;
       const chosen = apps.all.filter((app) => slug === undefined || app.slug === slug);
       if (chosen.length === 0) {
         surface.complain(`no app ${slug}; there are: ${apps.all.map((app) => app.slug).join(', ')}`);
         return EXIT.usage;
       }
-      return examineAll(chosen, config, { dns, to, isJson: flags.json === true }, surface);
+      return examineAll(chosen, deployment, { dns, to, isJson: flags.json === true }, surface);
     });
   },
 };
@@ -64,7 +71,7 @@ interface Wishes {
 
 async function examineAll(
   apps: readonly App[],
-  config: Config,
+  deployment: Deployment,
   { dns, to, isJson }: Wishes,
   surface: Surface,
 ): Promise<ExitCode> {
@@ -72,12 +79,16 @@ async function examineAll(
   const instruments: Instruments = { dns, fetch, clock: systemClock, log: silentLog };
   const reports: { readonly app: string; readonly findings: readonly Finding[] }[] = [];
   try {
-    for (const app of apps) {
-      const patient = patientOf(app, config);
-      const findings = await examine(patient, instruments);
-      const sent = to === undefined ? [] : await testMails(patient, to, instruments);
-      reports.push({ app: app.slug, findings: [...findings, ...sent] });
-    }
+    await withComposer(deployment, surface, async ({ cage, compose }) => {
+      for (const app of apps) {
+        const patient = patientOf(app, deployment.config);
+        const findings = await examine(patient, instruments);
+        const mails = await examineMails(app, { deployment, cage, compose });
+        const test = () => compose(SIGN_IN, testDraft(app, to ?? '', instruments.clock.now()));
+        const sent = to === undefined ? [] : await testMails(patient, test, instruments);
+        reports.push({ app: app.slug, findings: [...findings, ...mails, ...sent] });
+      }
+    });
   } finally {
     fetch.close();
   }
@@ -101,12 +112,26 @@ function patientOf(app: App, config: Config): Patient {
   };
 }
 
-async function testMails(patient: Patient, to: string, instruments: Instruments): Promise<Finding[]> {
+/** Of the kind that matters most; a Message-ID of its own, or mailboxes would take the second for the first. */
+const testDraft = (app: App, to: string, now: number) =>
+  sampleDraft(SIGN_IN, app, {
+    to,
+    locales: [],
+    messageId: `<doctor-${randomToken()}@${new URL(app.issuer).hostname}>`,
+    now,
+  });
+
+async function testMails(
+  patient: Patient,
+  mail: () => Promise<OutgoingMail>,
+  instruments: Instruments,
+): Promise<Finding[]> {
   const transports = patient.transports.map((settings) =>
     createTransport(settings, patient.dkim, instruments),
   );
   try {
-    return await sendTestMails(patient, transports, { to, clock: instruments.clock });
+    const linkStart = `${patient.issuer}/link/`;
+    return await sendTestMails(mail, transports, { clock: instruments.clock, linkStart });
   } finally {
     await Promise.all(transports.map((transport) => transport.close()));
   }

@@ -173,7 +173,9 @@ describe('postern doctor', () => {
       );
       const [mail] = receiver.calls.filter(({ method }) => method === 'POST');
       expect(mail?.json.data).to.deep.include({ to: 'a@example.org' });
-      expect(mail?.text).to.include(`${harness.url}/shop/link/test0`);
+      expect(mail?.text).to.include(`${harness.url}/shop/link/sample0`);
+      expect(sent.out.join('\n')).to.include(`still begin with ${harness.url}/shop/link/`);
+      expect(sent.out.join('\n')).to.match(/ok {4}mails: all \d+ kinds of mail look as they should/);
       receiver.answer({ status: 422, json: { scope: 'recipient' } });
       const refused = await run(`doctor shop --send-to a@example.org --dns ${dns.server}`);
       expect(refused.code).to.equal(EXIT.failed);
