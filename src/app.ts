@@ -326,7 +326,14 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     production: config.production,
     baseUrl: config.baseUrl,
     devRouters:
-      development?.devRouters({ baseUrl: config.baseUrl, apps, clock, inbox: post.inbox, shelves }) ?? [],
+      development?.devRouters({
+        baseUrl: config.baseUrl,
+        apps,
+        clock,
+        inbox: post.inbox,
+        shelves,
+        compose,
+      }) ?? [],
   });
 
   metrics?.onLook(async () => ({

@@ -4,8 +4,10 @@ import type { Clock } from './core/clock.ts';
 import type { Keyring } from './core/keyring.ts';
 import { createDemoRouter } from './http/dev/demo.ts';
 import { createInboxRouter } from './http/dev/inbox.ts';
+import { createMailPreviewRouter } from './http/dev/mail-preview.ts';
 import { Shelf } from './http/dev/shelf.ts';
 import type { ServerDeps } from './http/server.ts';
+import type { ComposeMail } from './mail/composer.ts';
 import type { CaptureTransport } from './mail/transports/capture.ts';
 import type { Store } from './store/port.ts';
 
@@ -27,6 +29,7 @@ export function devRouters(options: {
   readonly clock: Clock;
   readonly inbox: CaptureTransport | undefined;
   readonly shelves: Shelves | undefined;
+  readonly compose: ComposeMail;
 }): ServerDeps['devRouters'] {
   const { baseUrl, clock, inbox, shelves } = options;
   const apps = options.apps.all
@@ -40,5 +43,6 @@ export function devRouters(options: {
     }));
   const inboxPath = inbox ? { inboxPath: '/dev/inbox' } : {};
   const demo = createDemoRouter({ baseUrl, apps, clock, shelf: shelves?.visits, ...inboxPath });
-  return inbox ? [demo, createInboxRouter(inbox, {})] : [demo];
+  const preview = createMailPreviewRouter({ apps: options.apps, clock, compose: options.compose });
+  return inbox ? [demo, preview, createInboxRouter(inbox, {})] : [demo, preview];
 }

@@ -3,6 +3,7 @@ import { auditReference } from '../audit/reference.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { configurationReference } from '../config/reference.ts';
 import { limitsReference } from '../limits/reference.ts';
+import { mailsReference } from '../mail/reference.ts';
 import { metricsReference } from '../metrics/reference.ts';
 
 export interface GeneratedFile {
@@ -16,5 +17,6 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'docs/reference/configuration.md', make: configurationReference },
   { path: 'docs/reference/limits.md', make: limitsReference },
   { path: 'docs/reference/metrics.md', make: metricsReference },
+  { path: 'docs/reference/mails.md', make: mailsReference },
   { path: 'docs/reference/audit-events.md', make: auditReference },
 ];

@@ -25,6 +25,7 @@ import {
   templateSet,
   templateShow,
 } from './mail-templates.ts';
+import { mailTestSend } from './mail-test-send.ts';
 import { clientSecret, secret } from './secret.ts';
 import { secretReseal, secretStatus } from './secret-rotation.ts';
 import { secretSeal } from './secret-seal.ts';
@@ -76,6 +77,7 @@ export const COMMANDS: readonly Command[] = [
   templateShow,
   templateRemove,
   templatePreview,
+  mailTestSend,
 ];
 
 export async function runCommand(args: readonly string[], surface: Surface): Promise<ExitCode> {

@@ -19,7 +19,7 @@ const engine = Handlebars.create();
 engine.registerHelper('or', (one: unknown, other: unknown) => Boolean(one) || Boolean(other));
 const views = new Map<string, HandlebarsTemplateDelegate>();
 
-function drawn(view: string, model: object): string {
+export function drawn(view: string, model: object): string {
   const known = views.get(view);
   if (known) return known(model);
   const compiled = engine.compile(read(`${view}.hbs`), { strict: true });
@@ -27,7 +27,7 @@ function drawn(view: string, model: object): string {
   return compiled(model);
 }
 
-const page = (title: string, body: string, place: InboxPlace): string =>
+export const page = (title: string, body: string, place: InboxPlace): string =>
   drawn('layout', { title, body, ...place });
 
 export function inboxPage(mails: readonly CapturedMail[], place: InboxPlace): string {

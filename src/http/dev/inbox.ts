@@ -55,7 +55,7 @@ export function createInboxRouter(
   });
   router.get('/message/:id/html', (ctx) => {
     const caught = named(capture, ctx.params.id);
-    if (caught) showHtmlPart(ctx, caught);
+    if (caught) showHtmlPart(ctx, htmlPart(caught));
   });
   router.get('/api/v1/messages', (ctx) => {
     ctx.body = messageList(capture.list(), capture.list().length, rangeOf(ctx));
@@ -89,13 +89,13 @@ export function createInboxRouter(
 const named = (capture: CaptureTransport, id: string | undefined): CapturedMail | undefined =>
   id === 'latest' ? capture.list()[0] : capture.find(id ?? '');
 
-async function noStore(ctx: RouterContext, next: Next): Promise<void> {
+export async function noStore(ctx: RouterContext, next: Next): Promise<void> {
   ctx.set('Cache-Control', 'no-store');
   await next();
 }
 
 /** The nonce that the outer layers put into the state; one of our own where none did. */
-function nonceOf(ctx: RouterContext): string {
+export function nonceOf(ctx: RouterContext): string {
   const given: unknown = ctx.state.nonce;
   if (typeof given === 'string') return given;
   const nonce = randomToken();
@@ -103,7 +103,7 @@ function nonceOf(ctx: RouterContext): string {
   return nonce;
 }
 
-function showPage(ctx: RouterContext, html: string): void {
+export function showPage(ctx: RouterContext, html: string): void {
   const nonce = nonceOf(ctx);
   ctx.set(
     'Content-Security-Policy',
@@ -124,7 +124,7 @@ function showPage(ctx: RouterContext, html: string): void {
 }
 
 /** A mail is hostile even here: no script, nothing loaded, no origin of ours, shown in our own frame only (ML-73). */
-function showHtmlPart(ctx: RouterContext, caught: CapturedMail): void {
+export function showHtmlPart(ctx: RouterContext, html: string): void {
   ctx.set(
     'Content-Security-Policy',
     [
@@ -138,7 +138,7 @@ function showHtmlPart(ctx: RouterContext, caught: CapturedMail): void {
   );
   ctx.set('X-Frame-Options', 'SAMEORIGIN');
   ctx.type = 'html';
-  ctx.body = htmlPart(caught);
+  ctx.body = html;
 }
 
 const first = (value: string | string[] | undefined): string | undefined =>
