@@ -108,7 +108,11 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
   'user.removed': { text: 'A user was removed with all that was given to it.', details: {} },
   'sign_in.succeeded': {
     text: 'Somebody signed in.',
-    details: { method: 'Way of signing in.', amr: 'Authentication methods as clients are told (RFC 8176).' },
+    details: {
+      method: 'Way of signing in.',
+      via: 'Which of several ways of this method: the name of the provider.',
+      amr: 'Authentication methods as clients are told (RFC 8176).',
+    },
   },
   'sign_in.refused': {
     text: 'The mailbox was proved, but its owner may not sign in.',
@@ -136,6 +140,15 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
       passkey: PASSKEY,
       expected: 'The counter told at its last use.',
       told: 'The counter told now.',
+    },
+  },
+  'upstream.refused': {
+    text: 'A visit at another provider signed nobody in.',
+    details: {
+      provider: 'Its name in the configuration.',
+      reason:
+        '`denied` (the person said no), `unavailable`, `misconfigured`, `bad_answer`, `not_allowed`, `not_fresh`, or what did not fit at the callback: `other_browser`, `other_provider`, `unknown_state`.',
+      detail: 'Codes of what did not hold; nothing that the provider wrote.',
     },
   },
   'logout.delivered': {

@@ -47,7 +47,11 @@ export interface AuditDetails {
   'password.closed': None;
   /** The same password under a stronger hash. */
   'password.rehashed': { readonly from: string };
-  'sign_in.succeeded': { readonly method: string; readonly amr?: readonly string[] | undefined };
+  'sign_in.succeeded': {
+    readonly method: string;
+    readonly via?: string | undefined;
+    readonly amr?: readonly string[] | undefined;
+  };
   'sign_in.refused': { readonly method: string; readonly reason: string };
   /** Another user was signed in here and left for this one (ML-44). */
   'sign_in.switched': { readonly from: UserId };
@@ -61,6 +65,12 @@ export interface AuditDetails {
     readonly passkey: string;
     readonly expected: number;
     readonly told: number;
+  };
+  /** A visit at another provider signed nobody in. */
+  'upstream.refused': {
+    readonly provider: string;
+    readonly reason: string;
+    readonly detail?: string | undefined;
   };
   /** A client was told of the end of a session (Back-Channel Logout). */
   'logout.delivered': { readonly tries: number };

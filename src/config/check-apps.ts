@@ -7,6 +7,7 @@ import { checkAddresses, checkClient } from './check-clients.ts';
 import { checkPasskey } from './check-passkey.ts';
 import { checkResources } from './check-resources.ts';
 import { checkTransports } from './check-transports.ts';
+import { checkUpstream } from './check-upstream.ts';
 import { client } from './client-schema.ts';
 import { type Fault, filePath } from './fault.ts';
 import { plainHttpFault, type Surroundings } from './redirect-uri.ts';
@@ -36,6 +37,7 @@ export function checkApps(
         ...(known ? checkResources(slug, known, surroundings) : []),
         ...(known ? checkLocale(slug, known) : []),
         ...(known ? checkPasskey(slug, known.issuer ?? `${surroundings.baseUrl}/${slug}`, known) : []),
+        ...(known ? checkUpstream(slug, known, surroundings) : []),
       ];
     }),
     ...checkIssuers(apps, surroundings),

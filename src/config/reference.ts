@@ -101,6 +101,8 @@ const FREE_KEYS: Readonly<Record<string, string>> = {
   clients: '<client_id>',
   resources: '<identifier>',
   scopes: '<scope>',
+  providers: '<name>',
+  parameters: '<parameter>',
 };
 
 function openRows(node: Node, prefix: string): Row[] {

@@ -46,6 +46,7 @@ export type SignInError =
   | 'bad_email'
   | 'expired_form'
   | 'method_failed'
+  | 'came_back'
   | 'passkey_refused'
   | 'passkey_suspended';
 

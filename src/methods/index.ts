@@ -3,5 +3,11 @@ import { magicLink } from './magic-link/magic-link.ts';
 import type { MethodDefinition } from './method.ts';
 import { passkey } from './passkey/passkey.ts';
 import { password } from './password/password.ts';
+import { upstream } from './upstream/upstream.ts';
 
-export const METHODS = [magicLink, password, passkey] as const satisfies readonly MethodDefinition[];
+export const METHODS = [
+  magicLink,
+  password,
+  passkey,
+  upstream,
+] as const satisfies readonly MethodDefinition[];

@@ -86,6 +86,11 @@ export const DEFINITIONS = {
     help: 'Proofs that became a sign-in, and those that were refused (sign-up closed, account blocked).',
     labels: ['app', 'method', 'outcome'],
   },
+  postern_upstream_total: {
+    type: 'counter',
+    help: 'Visits at other providers by how they ended: `succeeded`, `denied`, `unavailable`, `misconfigured`, `bad_answer` and others.',
+    labels: ['app', 'provider', 'outcome'],
+  },
   postern_events_total: {
     type: 'counter',
     help: 'Audit events by type: wrong and closed codes, refresh replay and reuse, sign-outs, consent and all others.',

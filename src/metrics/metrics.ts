@@ -24,6 +24,15 @@ export interface MetricsOptions {
   readonly withProcess?: boolean;
 }
 
+/** What is counted of an audit event. Names of providers come from the configuration: their number is bounded. */
+interface EventNamed {
+  readonly type: string;
+  readonly method?: string;
+  readonly via?: string | undefined;
+  readonly provider?: string;
+  readonly reason?: string | undefined;
+}
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #made = new Map<MetricName, Counter | Gauge | Histogram>();
@@ -74,12 +83,16 @@ export class Metrics {
     this.#observe('postern_mail_taken_seconds', { transport }, ms / 1000);
   }
 
-  event(app: AppNamed | undefined, event: { readonly type: string; readonly method?: string }): void {
+  event(app: AppNamed | undefined, event: EventNamed): void {
     const label = this.#app(app);
     this.#count('postern_events_total', { app: label, type: event.type });
     const outcome = /^sign_in\.(succeeded|refused)$/.exec(event.type)?.[1];
     const { method = 'none' } = event;
     if (outcome !== undefined) this.#count('postern_sign_ins_total', { app: label, method, outcome });
+    if (event.type === 'upstream.refused' && event.provider !== undefined && event.reason !== undefined)
+      this.#count('postern_upstream_total', { app: label, provider: event.provider, outcome: event.reason });
+    if (event.type === 'sign_in.succeeded' && method === 'upstream' && event.via !== undefined)
+      this.#count('postern_upstream_total', { app: label, provider: event.via, outcome: 'succeeded' });
   }
 
   tokens(app: AppNamed, grant: unknown): void {

@@ -61,6 +61,8 @@ export type InteractionState =
       readonly scopes: readonly string[];
       readonly loginHint: string | undefined;
       readonly uiLocales: string | undefined;
+      /** How long ago the person may have been asked at most, s: `max_age`, and 0 for `prompt=login`. */
+      readonly maxAge: number | undefined;
       /** Who was signed in when the request came to wait. */
       readonly accountId: string | undefined;
       /** Id of the browser that proved a mailbox for it: that one can resume it. */
@@ -215,6 +217,7 @@ export class Engine {
       scopes: askedScopes(this.app, params),
       loginHint: textOf(params.login_hint),
       uiLocales: textOf(params.ui_locales),
+      maxAge: maxAgeOf(params),
       accountId: interaction.session?.accountId,
       provedBy: signIn && textOf(signIn.browser),
       provedUser: textOf(login.accountId),
@@ -343,6 +346,11 @@ export class Engine {
   #context(req: IncomingMessage, res: ServerResponse) {
     return this.#provider.createContext(req, res);
   }
+}
+
+function maxAgeOf({ prompt, max_age: maxAge }: Readonly<Record<string, unknown>>): number | undefined {
+  if (textOf(prompt)?.split(' ').includes('login')) return 0;
+  return typeof maxAge === 'number' ? maxAge : undefined;
 }
 
 interface LogoutTokenClass {

@@ -1,5 +1,6 @@
 /** One realistic model per state of every view, for tests that draw them all. URLs are paths of `page-server.ts`. */
 import type { FormContext, Page, ViewName } from '../../src/core/page.ts';
+import { upstreamSamples } from './upstream-samples.ts';
 
 export const HOSTILE = '<a href=//evil.example>x</a>{{7*7}}<script>alert(1)</script>"\'`';
 export const LONG_EMAIL = `${'very.long.name'.repeat(4)}@${'subdomain.'.repeat(16)}example.com`;
@@ -174,6 +175,7 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
   'sign-in': signIn,
   'sign-in-bad-email': { ...signIn, status: 400, email: 'ada@example', error: 'bad_email' },
   'sign-in-expired-form': { ...signIn, status: 400, email: 'ada@example.com', error: 'expired_form' },
+  ...upstreamSamples(signIn),
   'sign-in-hostile': { ...signIn, clientName: HOSTILE, email: HOSTILE },
   'sign-in-many': {
     ...signIn,

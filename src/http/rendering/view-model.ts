@@ -151,6 +151,7 @@ const submitOf = ({ isSignIn }: { readonly isSignIn: boolean }): TextKey =>
 
 const SIGN_IN_NOTICES: Readonly<Partial<Record<SignInError, TextKey>>> = {
   expired_form: 'state.expired_form',
+  came_back: 'upstream.came_back',
   method_failed: 'sign_in.method_failed',
   passkey_refused: 'passkey.refused',
   passkey_suspended: 'passkey.suspended',

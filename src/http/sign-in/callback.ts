@@ -19,6 +19,8 @@ import {
 
 export async function callback(ctx: Koa.Context, target: string, services: SignInServices): Promise<void> {
   const app = appOf(ctx);
+  // It would spend the answer unseen (ML-10).
+  if (ctx.method === 'HEAD') throw new PosternError('method_not_allowed');
   const request: CallbackRequest = {
     app,
     target,

@@ -171,7 +171,7 @@ function eventsOf(
   request: InteractionRequest,
   { proved, spent, other, userId: id, createdAt, changes }: SignedIn,
 ): readonly AuditEntry[] {
-  const { method, factors } = proved.proof;
+  const { method, via, factors } = proved.proof;
   const { amr } = assuranceOf(factors);
   const { act, at } = spent;
   const { reference, ip } = infoOf(ctx.req);
@@ -183,7 +183,7 @@ function eventsOf(
     ...(createdAt >= at ? [{ ...created, type: 'user.created', method } as const] : []),
     ...changeEvents(changes).map((event) => ({ ...once(event.type), ...event })),
     ...(other ? [{ ...once('switched'), type: 'sign_in.switched', from: asUserId(other.id) } as const] : []),
-    { ...once('succeeded'), type: 'sign_in.succeeded', method, amr },
+    { ...once('succeeded'), type: 'sign_in.succeeded', method, ...(via === undefined ? {} : { via }), amr },
   ];
 }
 

@@ -52,7 +52,8 @@ export async function startPage(
   );
   return {
     view: 'sign-in',
-    status: error === undefined ? 200 : 400,
+    // Changing one's mind at another provider is no fault.
+    status: error === undefined || error === 'came_back' ? 200 : 400,
     form: request.form('begin'),
     cancelUrl: request.form('cancel'),
     clientName: request.clientFacts(interaction.clientId).name,
