@@ -16,8 +16,15 @@ export function addressFault({ to, from }: OutgoingMail): Delivery | undefined {
     : { outcome: 'refused', reason: 'sender is no plain address', scope: 'message' };
 }
 
-/** A header's value on one line, whatever was in it (ML-61): some interfaces write it into the mail as it is. */
-export const headerText = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+/**
+ * A header's value on one line, whatever was in it (ML-61): some interfaces write it into the mail as it is. What looks like
+ * an encoded word (RFC 2047) was typed so, and must not turn into other text in front of the reader.
+ */
+export const headerText = (text: string): string =>
+  text
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .replaceAll('=?', '= ?')
+    .trim();
 
 /** `"Name" <address>`, for interfaces that take the sender as one text. */
 export const mailbox = ({ name, address }: OutgoingMail['from']): string =>
