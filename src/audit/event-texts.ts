@@ -129,7 +129,10 @@ export const EVENT_TEXTS: { readonly [Type in AuditType]: EventText<Type> } = {
       isSyncable: 'Whether it may be copied to other devices of the same person.',
     },
   },
-  'passkey.removed': { text: 'A passkey was removed.', details: { passkey: PASSKEY } },
+  'passkey.removed': {
+    text: 'A passkey was removed.',
+    details: { passkey: PASSKEY, by: '`user` or `operator`.' },
+  },
   'passkey.refused': {
     text: 'What an authenticator answered was not accepted; written down five times a day for one request at most.',
     details: { reason: 'What was wrong with it.', passkey: `${PASSKEY} Missing when it is none of ours.` },

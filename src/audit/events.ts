@@ -57,7 +57,7 @@ export interface AuditDetails {
   'sign_in.switched': { readonly from: UserId };
   /** `passkey` is the id of the row, which tells nothing of the credential. */
   'passkey.enrolled': { readonly passkey: string; readonly isSyncable: boolean };
-  'passkey.removed': { readonly passkey: string };
+  'passkey.removed': { readonly passkey: string; readonly by: 'user' | 'operator' };
   /** An authenticator's answer that signed nobody in, or enrolled nothing. */
   'passkey.refused': { readonly reason: string; readonly passkey?: string | undefined };
   /** A signed answer counted backwards: a copy of the authenticator is about. The passkey is suspended. */

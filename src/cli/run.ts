@@ -26,6 +26,7 @@ import {
   templateShow,
 } from './mail-templates.ts';
 import { mailTestSend } from './mail-test-send.ts';
+import { passkeysList, passkeysRemove } from './passkeys.ts';
 import { clientSecret, secret } from './secret.ts';
 import { secretReseal, secretStatus } from './secret-rotation.ts';
 import { secretSeal } from './secret-seal.ts';
@@ -56,6 +57,8 @@ export const COMMANDS: readonly Command[] = [
   usersRemove,
   consentsList,
   consentsRevoke,
+  passkeysList,
+  passkeysRemove,
   mailList,
   mailShow,
   mailDead,

@@ -45,6 +45,8 @@ export interface Passkey extends PasskeyFacts {
   readonly row: Credential;
 }
 
+export type Remover = Actor & { readonly by: 'user' | 'operator' };
+
 /** Who acts and where, for the log. */
 export type Actor = Pick<AuditSubject, 'clientId' | 'reference' | 'ip'>;
 
@@ -141,16 +143,8 @@ export class Passkeys {
     return [...new Set(some.map((row) => passkeyOf(row).rpId))].filter((other) => other !== rpId);
   }
 
-  /** False when this user has no such passkey. */
-  async rename(app: AppId, owner: UserId, id: string, label: string): Promise<boolean> {
-    const passkey = await this.owned(app, owner, id);
-    if (!passkey) return false;
-    const written = await this.#deps.credentials.replace(app, passkey.row, { label });
-    return written ? true : this.rename(app, owner, id, label);
-  }
-
   /** What was removed, for the one caller who did it. */
-  async remove(app: AppId, owner: UserId, id: string, actor: Actor): Promise<Passkey | undefined> {
+  async remove(app: AppId, owner: UserId, id: string, actor: Remover): Promise<Passkey | undefined> {
     const passkey = await this.owned(app, owner, id);
     if (!passkey) return undefined;
     const { row } = passkey;
