@@ -18,7 +18,7 @@ export const composerOf =
   (templates: Pick<OperatorTemplates, 'render'>): ComposeMail =>
   async (kind, draft) => {
     const builtIn = composeMail(kind, draft);
-    const parts = await templates.render(kind, draft, mailLocale(draft.locales));
+    const parts = await templates.render(kind, draft, mailLocale(draft.locales, draft.app.languages));
     if (!parts) return builtIn;
     const subject = parts.subject === undefined ? builtIn.subject : oneLine(parts.subject, MAX_SUBJECT);
     return { ...builtIn, ...parts, subject };

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import { equalShareFault, textFaults } from '../../src/core/text-check.ts';
+import { pageTexts } from '../../src/http/locales.ts';
+import { render } from '../../src/http/render.ts';
 import { readFolder } from '../../src/lib/json-folder.ts';
+import { SAMPLES } from '../support/page-samples.ts';
 
 const ROOT = new URL('../../views/', import.meta.url);
 const FOLDERS = { pages: new URL('locales/', ROOT), mails: new URL('mail/locales/', ROOT) } as const;
@@ -105,4 +108,22 @@ describe('the check of a language', () => {
       .to.include('3.0 %')
       .and.include('k3');
   });
+});
+
+describe('pages in every language', () => {
+  for (const { tag, dir } of pageTexts.stored.values()) {
+    it(`${tag}: every page is drawn, no placeholder is left and no text is missing`, () => {
+      for (const [name, page] of Object.entries(SAMPLES)) {
+        const { html, lang } = render(page, {
+          locales: [tag],
+          nonce: 'n',
+          app: { name: 'Acme', accent: '#4f46e5' },
+        });
+        expect(html, name).to.include(`<html lang="${tag}" dir="${dir}">`);
+        expect(lang).to.equal(tag);
+        // `{time}` stays for the script of the page that waits; hostile samples bring braces of their own.
+        expect(html.replaceAll(/\{time\}|\{\{7\*7\}\}/g, ''), name).not.to.match(/\{[a-z_]+\}/);
+      }
+    });
+  }
 });

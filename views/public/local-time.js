@@ -1,5 +1,6 @@
 // The server does not know where the person is: UTC without script, their own clock with it.
-const shape = new Intl.DateTimeFormat(document.documentElement.lang, {
+// Digits as in the code and in the mail, in every language.
+const shape = new Intl.DateTimeFormat(`${document.documentElement.lang}-u-nu-latn`, {
   dateStyle: 'medium',
   timeStyle: 'short',
 });
