@@ -26,6 +26,7 @@ import { enginePages } from './http/engine-pages.ts';
 import { Health } from './http/health.ts';
 import { Origins, Peers } from './http/origins.ts';
 import { warmUpPages } from './http/render.ts';
+import { addMethodViews } from './http/rendering/templates.ts';
 import { type Callback, createServer } from './http/server.ts';
 import { enqueueLogouts, workOnLogouts } from './jobs/backchannel-logout.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
@@ -296,6 +297,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
     fetch,
   };
   const mailbox = mailboxProof(methodServices);
+  for (const { views } of overrides.methods ?? []) if (views !== undefined) addMethodViews(views);
   const methods: readonly Method[] = [...METHODS, ...(overrides.methods ?? [])].map(({ create }) =>
     create(methodServices),
   );

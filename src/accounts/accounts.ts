@@ -25,6 +25,8 @@ export interface UserRow {
   readonly changedAt?: number;
   /** The address came from elsewhere and nobody has proved it here: it signs nobody in by itself (AC-01). */
   readonly unproven?: true | undefined;
+  /** Came from another system and has not proved the mailbox here: an import may finish what it began. */
+  readonly imported?: true | undefined;
   /** When the mailbox was first proved: of what was attached before, only `except` lives on (AC-01, AC-03). */
   readonly cleared?: { readonly at: number; readonly except?: string | undefined } | undefined;
   /** SHA-256 of the `known` cookies of the last browsers that signed in, newest last. */
@@ -171,7 +173,7 @@ export class Accounts {
     again: () => Promise<SignIn>,
   ): Promise<SignIn> {
     const now = this.#clock.now();
-    const { unproven: _unproven, ...rest } = row.data;
+    const { unproven: _unproven, imported: _imported, ...rest } = row.data;
     const data: UserRow = { ...rest, known: [], cleared: { at: now, except: kept } };
     const written = await this.#store.records.replace(app.id, KIND, { ...row, data }, now);
     if (!written) return again();
@@ -276,8 +278,9 @@ export class Accounts {
 /** No user id has this form. */
 const NOBODY = 'nobody';
 
-const isCleared = ({ cleared }: UserRow, { id, createdAt }: Credential): boolean =>
-  cleared !== undefined && createdAt < cleared.at && id !== cleared.except;
+/** An import that was under way while the mailbox was proved may write its password later. */
+const isCleared = ({ cleared }: UserRow, { id, createdAt, material }: Credential): boolean =>
+  cleared !== undefined && id !== cleared.except && (createdAt < cleared.at || material.imported === true);
 
 /** By provider, issuer and subject: another issuer with the same subject is somebody else (AC-06). */
 const uniqueOf = ({ provider, issuer, subject }: UpstreamSubject): readonly string[] => [

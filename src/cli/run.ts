@@ -36,6 +36,7 @@ import { storeEpoch } from './store-epoch.ts';
 import { storeMigrate } from './store-migrate.ts';
 import { storeRestore } from './store-restore.ts';
 import { usersDisable, usersEnable, usersList, usersRemove } from './users.ts';
+import { usersImport } from './users-import.ts';
 
 export const COMMANDS: readonly Command[] = [
   configCheck,
@@ -52,6 +53,7 @@ export const COMMANDS: readonly Command[] = [
   familiesList,
   familiesRevoke,
   usersList,
+  usersImport,
   usersDisable,
   usersEnable,
   usersRemove,

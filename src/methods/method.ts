@@ -189,6 +189,8 @@ export interface MethodDefinition<Name extends string = string, Settings extends
   /** Key under `methods` of an app; the method is off, and all its routes are 404, where that is missing. */
   readonly name: Name;
   readonly settings: Settings;
+  /** Folder of its views, with a slash behind, when that is not `views/methods/`. */
+  readonly views?: string;
   create(services: MethodServices): Method;
 }
 

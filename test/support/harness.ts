@@ -13,6 +13,7 @@ import {
   type CaptureTransport,
   createCaptureTransport,
 } from '../../src/mail/transports/capture.ts';
+import type { MethodDefinition } from '../../src/methods/method.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/port.ts';
 import { type Answer, type Browser, formWith, RelyingParty } from './relying-party.ts';
@@ -117,7 +118,7 @@ export async function startPostern(options: HarnessOptions = {}): Promise<Harnes
     logLevel: 'silent',
     trustedProxies: [],
     outboundAllow: [],
-    apps: readApps(options.apps ?? APPS, url),
+    apps: readApps(options.apps ?? APPS, url, options.methods),
     ...options.config,
   };
   const server = await buildServers(config, options, { clock, inbox });
@@ -202,11 +203,24 @@ async function mailIn(inbox: CaptureTransport, { jobs }: Server, address: string
 
 const SECRET = randomBytes(32);
 
+/** Settings of methods that are not of the house are read by their own schemas. */
 function readApps(
   apps: Readonly<Record<string, object>>,
   url: string,
+  more: readonly MethodDefinition[] = [],
 ): Readonly<Record<string, AppSettings>> {
-  return configFile.parse({ apps: JSON.parse(JSON.stringify(apps).replaceAll('{BASE_URL}', url)) }).apps;
+  const raw: Record<string, { methods?: Record<string, unknown> }> = JSON.parse(
+    JSON.stringify(apps).replaceAll('{BASE_URL}', url),
+  );
+  const own = Object.entries(raw).map(([slug, { methods = {} }]) => {
+    const found = more.filter(({ name }) => Object.hasOwn(methods, name));
+    const parsed = found.map(({ name, settings }) => [name, settings.parse(methods[name])] as const);
+    for (const { name } of found) delete methods[name];
+    return [slug, Object.fromEntries(parsed)] as const;
+  });
+  const read = configFile.parse({ apps: raw }).apps;
+  for (const [slug, methods] of own) Object.assign(read[slug]?.methods ?? {}, methods);
+  return read;
 }
 
 export function mailParts({ mail }: CapturedMail): MailParts {

@@ -28,6 +28,14 @@ type Layout = (model: object) => string;
 const layouts = new Map<Locale, Layout>();
 const MAX_LAYOUTS = 500;
 
+const methodViews = new Set([`${FOLDER}methods/`]);
+
+/** Of a method that is not of the house; `folder` ends with a slash. What was compiled before does not know them. */
+export function addMethodViews(folder: string): void {
+  methodViews.add(folder);
+  layouts.clear();
+}
+
 /** The whole document of a model that says in `view` which view stands inside the layout. */
 export function renderLayout(model: object, locale: Locale): string {
   const known = layouts.get(locale);
@@ -52,8 +60,9 @@ function compileLayout(locale: Locale): Layout {
       new engine.SafeString(rich(translateParts(locale, key, valuesOf(options)), escaped)),
   );
   engine.registerHelper('asset', (name: string) => assetUrl(name));
-  const read = (file: string): string =>
-    withFixedTexts(readFileSync(`${FOLDER}${file}`, 'utf8'), (key) => escaped(translate(locale, key)));
+  const readView = (path: string): string =>
+    withFixedTexts(readFileSync(path, 'utf8'), (key) => escaped(translate(locale, key)));
+  const read = (file: string): string => readView(`${FOLDER}${file}`);
   for (const file of readdirSync(`${FOLDER}partials/`)) {
     if (file.endsWith('.hbs')) engine.registerPartial(file.slice(0, -4), read(`partials/${file}`));
   }
@@ -63,10 +72,12 @@ function compileLayout(locale: Locale): Layout {
       engine.registerPartial(`view-${file.slice(0, -4)}`, read(file));
     }
   }
-  for (const file of readdirSync(`${FOLDER}methods/`, { recursive: true, encoding: 'utf8' })) {
-    const name = file.replaceAll('\\', '/');
-    if (name.endsWith('.hbs'))
-      engine.registerPartial(`methods/${name.slice(0, -4)}`, read(`methods/${name}`));
+  for (const folder of methodViews) {
+    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      const name = file.replaceAll('\\', '/');
+      if (name.endsWith('.hbs'))
+        engine.registerPartial(`methods/${name.slice(0, -4)}`, readView(`${folder}${name}`));
+    }
   }
   return engine.compile(read('layout.hbs'), COMPILE_OPTIONS);
 }

@@ -132,7 +132,7 @@ class PasswordMethod implements Method {
     const now = clock.now();
     const isWeak = typed !== undefined && !isAsStrong(stored, cost);
     const hash = isWeak ? await this.#pool.run(app.id, () => hashArgon2id(typed, cost)) : 'busy';
-    const material = hash === 'busy' ? credential.material : { hash };
+    const material = hash === 'busy' ? credential.material : { ...credential.material, hash };
     const written = await credentials.replace(app.id, credential, { material, lastUsedAt: now });
     if (written && hash !== 'busy')
       await audit.record(app.id, {
