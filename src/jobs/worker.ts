@@ -207,14 +207,15 @@ export class Worker {
 
   #start(lease: Lease): void {
     const { id } = lease.job;
+    const lane = lease.state.app ?? '';
     this.#taken += 1;
     const ended = this.#run(lease).finally(() => {
       this.#runs.delete(id);
-      // A quarter of the slots at a time: one look for several jobs while a flood is worked off.
+      // A quarter of the slots at a time, of its app too: one look for several jobs while a flood is worked off.
       const isRoomy = this.#runs.size <= this.#limits.concurrency * 0.75;
-      if (this.#hasBacklog && isRoomy) void this.kick();
+      if (this.#hasBacklog && isRoomy && this.#roomOf(lane) >= this.#most(lane) * 0.25) void this.kick();
     });
-    this.#runs.set(id, { lease, lane: lease.state.app ?? '', ended });
+    this.#runs.set(id, { lease, lane, ended });
   }
 
   async #run(lease: Lease): Promise<void> {

@@ -16,6 +16,13 @@ const WINDOW_FAILURES = 10;
 const OPEN = { first: 5 * SECOND, max: MINUTE } as const;
 /** A provider may ask for more; a link lives for ten minutes. */
 const MAX_PAUSE = 5 * MINUTE;
+/**
+ * Mails of one app under way at a time: enough to keep connections busy over the commits of the store. A way out earns
+ * them one by one and loses them at once, so that what hangs holds few slots, and those of others stay free (RL-04).
+ */
+const ROOM = { first: 16, most: 128, disturbed: 4 } as const;
+/** So long without any answer is a disturbance, before the first time-out says so. */
+const SILENCE = 3 * SECOND;
 /** When to ask again while the one mail is under way. */
 const PROBE_WAIT = SECOND;
 
@@ -28,6 +35,10 @@ export class Breaker {
   #consecutive = 0;
   #window: boolean[] = [];
   #isProbing = false;
+  #earned: number = ROOM.first;
+  #underWay = 0;
+  /** When it last answered, or was first asked after a rest. */
+  #heardAt = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,16 +49,20 @@ export class Breaker {
     return this.#clock.now() < this.#openUntil ? 'open' : 'half_open';
   }
 
-  /** Something went wrong lately, or is being tried: whoever hands out room should be careful. */
-  get isSuspect(): boolean {
-    return this.#openUntil !== undefined || this.#consecutive >= 2;
+  /** How many mails of one app may be under way. */
+  get room(): number {
+    const isSilent = this.#underWay > 0 && this.#clock.now() - this.#heardAt > SILENCE;
+    return isSilent || this.#openUntil !== undefined ? ROOM.disturbed : this.#earned;
   }
 
   /** True when a mail may be tried; of those who ask while it is half open, one. Each `true` is followed by one answer below. */
   enter(): boolean {
-    if (this.#openUntil === undefined) return true;
-    if (this.state === 'open' || this.#isProbing) return false;
-    this.#isProbing = true;
+    if (this.#openUntil !== undefined) {
+      if (this.state === 'open' || this.#isProbing) return false;
+      this.#isProbing = true;
+    }
+    if (this.#underWay === 0) this.#heardAt = this.#clock.now();
+    this.#underWay += 1;
     return true;
   }
 
@@ -58,7 +73,9 @@ export class Breaker {
   }
 
   worked(): void {
-    this.#isProbing = false;
+    this.left();
+    this.#heardAt = this.#clock.now();
+    this.#earned = Math.min(ROOM.most, this.#earned + 1);
     this.#openUntil = undefined;
     this.#openings = 0;
     this.#consecutive = 0;
@@ -68,7 +85,8 @@ export class Breaker {
   /** @param retryAfterMs as the other side asked: then it is left alone at once. */
   failed(retryAfterMs?: number): void {
     const wasProbe = this.#isProbing && this.state === 'half_open';
-    this.#isProbing = false;
+    this.left();
+    this.#earned = this.#consecutive === 0 ? Math.ceil(this.#earned / 2) : ROOM.disturbed;
     this.#consecutive += 1;
     this.#remember(false);
     // Answers of mails that were under way when it opened say nothing new.
@@ -81,6 +99,7 @@ export class Breaker {
   /** The attempt was given up for reasons of ours: nothing is known. */
   left(): void {
     this.#isProbing = false;
+    this.#underWay -= 1;
   }
 
   #open(atLeast: number): void {

@@ -22,13 +22,8 @@ import type { OutgoingMail, Transport } from './transport.ts';
 
 const KIND = 'mail';
 const RETRY = { first: 5 * SECOND, max: 60 * SECOND } as const;
-/**
- * Deliveries under way in this process. One app has a small part of them, and a very small one while its way out is
- * disturbed: a server that hangs keeps a slot for a minute, and must not keep those of others (RL-04).
- */
+/** Deliveries under way in this process; of these one app has what its transport has earned (`Breaker.room`). */
 const CONCURRENCY = 512;
-const PER_APP = 32;
-const PER_SUSPECT_APP = 4;
 const MAX_UNREPORTED = 1000;
 
 export interface MailIntent {
@@ -196,7 +191,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   function roomOf(app: AppId): number {
     const [first] = transportsOf(app);
-    return first && failOver.breakerOf(first).isSuspect ? PER_SUSPECT_APP : PER_APP;
+    return first ? failOver.breakerOf(first).room : 1;
   }
 
   /** An app that was taken out of the configuration has none. */
