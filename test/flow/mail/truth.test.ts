@@ -149,6 +149,11 @@ describe('the truth about a mail', () => {
       });
     await note('delayed');
     expect((await shown(waiting)).state).to.equal('delayed');
+    // It is the provider that tries again, not we: no repair takes it for a mail of ours that waits.
+    harness.clock.move(20_000);
+    await harness.server.tick();
+    await work();
+    expect(first.sent).to.have.length(1);
     await note('accepted');
     expect(await shown(waiting)).to.include({ state: 'accepted' });
     await note('bounced');
