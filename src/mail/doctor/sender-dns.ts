@@ -70,11 +70,10 @@ async function examineMx(domain: string, dns: DnsLook): Promise<Finding[]> {
 }
 
 async function examineSpf({ transports }: Patient, domain: string, dns: DnsLook): Promise<Finding[]> {
-  const relays = transports
-    .flatMap((settings) => smtpServer(settings) ?? [])
-    .filter(({ isLoopback }) => !isLoopback);
+  const servers = transports.flatMap((settings) => smtpServer(settings) ?? []);
   // Providers by HTTP put an envelope sender of theirs, so the SPF record of this domain is not asked for.
-  if (relays.length === 0) return [ok('spf', 'not asked for: the provider puts its own envelope sender')];
+  if (servers.length === 0) return [ok('spf', 'not asked for: the provider puts its own envelope sender')];
+  const relays = servers.filter(({ isLoopback }) => !isLoopback);
   const spf = await readSpf(dns, domain);
   if (spf === 'failed') return [unanswered('spf', domain)];
   const wanted = relays.map(({ host }) => includeFor(host) ?? `a:${host}`);
@@ -87,7 +86,7 @@ async function examineSpf({ transports }: Patient, domain: string, dns: DnsLook)
         'spf',
         `${domain} has no SPF record`,
         why,
-        `add to DNS: ${domain}. TXT "v=spf1 ${mechanisms.join(' ')} ~all"`,
+        `add to DNS: ${domain}. TXT "v=spf1 ${mechanisms.join(' ') || 'a mx'} ~all"`,
       ),
     ];
   }
@@ -105,7 +104,11 @@ async function examineSpf({ transports }: Patient, domain: string, dns: DnsLook)
   const relayFindings = await Promise.all(
     relays.map(({ host }) => examineRelay(host, spf, { domain, record, dns })),
   );
-  return [...costFindings(spf, domain), ...relayFindings.flat()];
+  const here =
+    relays.length < servers.length
+      ? [ok('spf', `${domain} has an SPF record; where the server on this machine sends from cannot be seen`)]
+      : [];
+  return [...costFindings(spf, domain), ...relayFindings.flat(), ...here];
 }
 
 const includeFor = (host: string): string | undefined => INCLUDES.find(([known]) => known.test(host))?.[1];

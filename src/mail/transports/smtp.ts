@@ -6,7 +6,7 @@ import type { Transporter } from 'nodemailer';
 import type SMTPPool from 'nodemailer/lib/smtp-pool/index.js';
 import { SECOND } from '../../core/clock.ts';
 import { faultOf, type Log } from '../../lib/log.ts';
-import type { Transport } from '../transport.ts';
+import type { Delivery, Transport } from '../transport.ts';
 import { addressFault } from './addresses.ts';
 import { type DkimKey, dkimOptions, messageOf } from './mime.ts';
 import { deliveryOf, EnvelopeMismatch, queueIdOf } from './smtp-answers.ts';
@@ -53,6 +53,7 @@ export function createSmtpTransport(options: SmtpOptions): Transport {
   };
   let pool: Promise<Transporter<SMTPPool.SentMessageInfo>> | undefined;
   let isClosed = false;
+  const grant = options.oauth2 && new Grant(options.oauth2);
 
   return {
     name,
@@ -62,17 +63,19 @@ export function createSmtpTransport(options: SmtpOptions): Transport {
       if (isClosed) return { outcome: 'deferred', reason: 'transport closed', scope: 'transport' };
       const fault = addressFault(mail);
       if (fault) return fault;
-      pool ??= openPool(server, limits, options);
+      pool ??= openPool(server, limits, { ...options, grant });
       try {
         const deadline = AbortSignal.timeout(limits.delivery);
         const ends = signal ? AbortSignal.any([deadline, signal]) : deadline;
         const info = await (await pool).sendMail({ ...messageOf(mail), signal: ends });
+        grant?.wasTaken();
         return info.accepted.length === 1
           ? { outcome: 'accepted', ...queueIdOf(info.response) }
           : { outcome: 'deferred', reason: 'recipient not accepted', scope: 'recipient' };
       } catch (thrown) {
         log.debug({ app: mail.app, host: server.host, fault: faultOf(thrown) }, 'SMTP delivery failed');
-        return deliveryOf(thrown);
+        const delivery = deliveryOf(thrown);
+        return grant ? grant.judged(delivery) : delivery;
       }
     },
 
@@ -87,13 +90,13 @@ export function createSmtpTransport(options: SmtpOptions): Transport {
 async function openPool(
   server: SmtpServer,
   limits: SmtpTimeouts,
-  { oauth2, dkim, ca }: Pick<SmtpOptions, 'oauth2' | 'dkim' | 'ca'>,
+  { grant, dkim, ca }: Pick<SmtpOptions, 'dkim' | 'ca'> & { readonly grant: Grant | undefined },
 ) {
   const { createTransport } = await import('nodemailer');
   const transporter = createTransport({
     pool: true,
     ...connectionOptions(server, limits, ca),
-    ...(oauth2 ? { auth: { type: 'OAuth2' as const, user: oauth2.user } } : {}),
+    ...(grant ? { auth: { type: 'OAuth2' as const, user: grant.user } } : {}),
     ...(dkim ? { dkim: dkimOptions(dkim) } : {}),
     maxConnections: MAX_CONNECTIONS,
     // Requeues inside the library happen only before the first byte of a message is out; the queue does all others.
@@ -101,10 +104,10 @@ async function openPool(
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  if (oauth2) {
+  if (grant) {
     // Ours instead of the library's own call, which would follow redirects with the refresh token.
     transporter.set('oauth2_provision_cb', (_user: string, isStale: boolean, done: Provisioned) => {
-      oauth2.accessToken(isStale).then(
+      grant.accessToken(isStale).then(
         (token) => done(null, token),
         (thrown: unknown) => done(thrown instanceof Error ? thrown : new Error('no access token')),
       );
@@ -117,6 +120,36 @@ async function openPool(
     done(isAsTold ? null : new EnvelopeMismatch());
   });
   return transporter;
+}
+
+/**
+ * Google says that a token has ended and lets one try again at once, which the library does; Microsoft only says 535. So the
+ * first refusal asks for a new token with the next delivery, and the second one is about the grant itself.
+ */
+class Grant {
+  readonly user: string;
+  readonly #accessToken: AccessToken;
+  #isRefused = false;
+
+  constructor({ user, accessToken }: NonNullable<SmtpOptions['oauth2']>) {
+    this.user = user;
+    this.#accessToken = accessToken;
+  }
+
+  accessToken(isStale: boolean): Promise<string> {
+    return this.#accessToken(isStale || this.#isRefused);
+  }
+
+  wasTaken(): void {
+    this.#isRefused = false;
+  }
+
+  judged(delivery: Delivery): Delivery {
+    if (delivery.outcome !== 'refused' || !/\bAUTH\b/.test(delivery.reason)) return delivery;
+    const isFirst = !this.#isRefused;
+    this.#isRefused = true;
+    return isFirst ? { outcome: 'deferred', reason: delivery.reason, scope: 'transport' } : delivery;
+  }
 }
 
 type Provisioned = (error: Error | null, token?: string) => void;

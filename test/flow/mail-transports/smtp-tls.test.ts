@@ -2,6 +2,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { SMTPServer } from 'smtp-server';
+import { createAccessToken } from '../../../src/mail/transports/access-token.ts';
+import { createProviderFetch } from '../../../src/outbound/provider-fetch.ts';
 import { CA, EXPIRED, GOOD, KEY, OTHER_HOST } from '../../support/certificates.ts';
 import { type FakeProvider, startFakeProvider, TROUBLE } from '../../support/fake-provider.ts';
 import { mailOf, type Opened, openTransport } from './open-transport.ts';
@@ -78,11 +80,13 @@ describe('mail by SMTP over TLS', () => {
       opened.push(tokens);
     });
 
-    it('gets one, uses it on every connection, and gets another when it ends or is refused', async () => {
-      let valid = 'access-1';
-      const server = await serve(secureServer({ cert: GOOD, isToken: (token) => token === valid }));
-      const { transport, clock } = open({ port: server.port, user: 'shop@x.example', oauth2: oauth2() });
-      tokens.answer({ status: 200, json: { access_token: 'access-1', expires_in: 3600 } });
+    it('gets one, keeps it, and gets another within the same delivery when the server refuses it', async () => {
+      const server = await serve(secureServer({ cert: GOOD, isToken: (token) => token === 'access-2' }));
+      const { transport } = open({ port: server.port, user: 'shop@x.example', oauth2: oauth2() });
+      tokens.answer(
+        { status: 200, json: { access_token: 'access-1', expires_in: 3600 } },
+        { status: 200, json: { access_token: 'access-2', expires_in: 3600 } },
+      );
       expect(await transport.send(mailOf())).include({ outcome: 'accepted' });
       const [call] = tokens.calls;
       expect(Object.fromEntries(new URLSearchParams(call?.text))).deep.equal({
@@ -92,18 +96,41 @@ describe('mail by SMTP over TLS', () => {
         client_secret: 'client-secret',
       });
       expect(await transport.send(mailOf())).include({ outcome: 'accepted' });
-      expect(tokens.calls).length(1);
+      expect([server.delivered.length, tokens.calls.length]).deep.equal([2, 2]);
+    });
 
-      // The server has forgotten it, whatever was promised: asked for anew within the same delivery.
-      valid = 'access-2';
-      tokens.answer({ status: 200, json: { access_token: 'access-2', expires_in: 3600 } });
-      const second = openTransport(
-        { type: 'smtp', host: 'localhost', port: server.port, user: 'shop@x.example', oauth2: oauth2() },
-        { ca: CA },
+    it('gets another for the next delivery where the server only says 535; two refusals are about the grant', async () => {
+      let valid = 'access-2';
+      const server = await serve(
+        secureServer({ cert: GOOD, isToken: (token) => token === valid, isPatient: false }),
       );
-      opened.push(second);
-      clock.move(3_600_000);
-      expect(await second.transport.send(mailOf())).include({ outcome: 'accepted' });
+      const { transport } = open({ port: server.port, user: 'shop@x.example', oauth2: oauth2() });
+      tokens.answer(
+        { status: 200, json: { access_token: 'access-1', expires_in: 3600 } },
+        { status: 200, json: { access_token: 'access-2', expires_in: 3600 } },
+      );
+      expect(await transport.send(mailOf())).include({ outcome: 'deferred', scope: 'transport' });
+      expect(await transport.send(mailOf())).include({ outcome: 'accepted' });
+      await transport.close();
+      valid = 'none';
+      const refused = open({ port: server.port, user: 'shop@x.example', oauth2: oauth2() }).transport;
+      expect(await refused.send(mailOf())).include({ outcome: 'deferred' });
+      expect(await refused.send(mailOf())).include({ outcome: 'refused', scope: 'transport' });
+    });
+
+    it('asks for a token anew when its life ends, once for all that want it', async () => {
+      const { clock } = open({ port: 1, user: 'shop@x.example', oauth2: oauth2() });
+      const fetch = createProviderFetch();
+      const token = createAccessToken(oauth2(), { fetch, clock });
+      tokens.answer({ status: 200, json: { access_token: 'a', expires_in: 3600 } });
+      expect(await Promise.all([token(false), token(false), token(false)])).deep.equal(['a', 'a', 'a']);
+      expect(tokens.calls).length(1);
+      tokens.answer({ status: 200, json: { access_token: 'b', expires_in: 3600 } });
+      clock.move(3_500_000);
+      expect(await token(false)).equal('a');
+      clock.move(50_000);
+      expect(await token(false)).equal('b');
+      fetch.close();
     });
 
     it('RL-04 without a token there is no mail, and the refresh token goes nowhere else', async () => {
@@ -130,9 +157,16 @@ interface SecureOptions {
   readonly isImplicit?: boolean;
   /** XOAUTH2 instead of a password. */
   readonly isToken?: (token: string) => boolean;
+  /** Lets a client try another token; else it is 535 at once, as at Microsoft. */
+  readonly isPatient?: boolean;
 }
 
-async function secureServer({ cert, isImplicit = false, isToken }: SecureOptions): Promise<Heard> {
+async function secureServer({
+  cert,
+  isImplicit = false,
+  isToken,
+  isPatient = true,
+}: SecureOptions): Promise<Heard> {
   const delivered: string[] = [];
   const server = new SMTPServer({
     secure: isImplicit,
@@ -143,6 +177,8 @@ async function secureServer({ cert, isImplicit = false, isToken }: SecureOptions
     onAuth: (given, _session, done) => {
       const isRight = isToken ? isToken(given.accessToken ?? '') : given.password === 'hunter2-hunter2';
       if (isRight) done(null, { user: 'shop' });
+      // As Google says it: the client may try again within the same session.
+      else if (isToken && isPatient) done(null, { data: { status: '401', schemes: 'bearer' } });
       else done(Object.assign(new Error('no'), { responseCode: 535 }));
     },
     onData: async (stream, session, done) => {
