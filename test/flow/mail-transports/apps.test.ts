@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import { appSchema } from '../../../src/config/schema.ts';
+import { silentLog } from '../../../src/lib/log.ts';
+import { TransportPool } from '../../../src/mail/transports/create-transports.ts';
+import { createProviderFetch } from '../../../src/outbound/provider-fetch.ts';
 import { type FakeProvider, startFakeProvider } from '../../support/fake-provider.ts';
 import { APPS, ask, callbackOf, type Harness, startPostern } from '../../support/harness.ts';
 import { newAddress } from '../../support/logins.ts';
@@ -68,6 +72,27 @@ describe('an app sends through the transports of its configuration', () => {
       expect(mail?.from).to.deep.include({ name: slug === 'shop' ? 'Shop' : 'Studio' });
     }
     expect(receiver.connections).to.be.at.most(2);
+  });
+
+  it('apps with equal settings have one transport, unless they sign with different keys', async () => {
+    const fetch = createProviderFetch();
+    const pool = new TransportPool({
+      fetch,
+      clock: harness.clock,
+      log: silentLog,
+      smtpUrl: 'smtps://x.example',
+    });
+    const smtp = { type: 'smtp', host: 'mail.example', tls: 'starttls' } as const;
+    const mailOf = (more: object) => appSchema.parse({ name: 'Shop', mail: more }).mail;
+    const of = (mail: object, senderDomain = 'shop.example') =>
+      pool.of({ mail: mailOf(mail), senderDomain })[0];
+    const dkim = { selector: 's1', private_key: 'PEM' };
+    expect(of({ transports: [smtp] })).to.equal(of({ transports: [{ ...smtp }] }));
+    expect(of({})).to.equal(of({}, 'studio.example'));
+    expect(of({ transports: [smtp] })).to.not.equal(of({ transports: [{ ...smtp, port: 2525 }] }));
+    expect(of({ transports: [smtp], dkim })).to.not.equal(of({ transports: [smtp] }));
+    expect(of({ transports: [smtp], dkim })).to.not.equal(of({ transports: [smtp], dkim }, 'studio.example'));
+    await pool.close();
   });
 
   it('AD-05 the store, and the jobs in it, hold neither credential nor link', async () => {

@@ -123,11 +123,19 @@ describe('mail by the HTTP interfaces of providers', () => {
     });
   }
 
-  for (const trouble of Object.keys(TROUBLE) as (keyof typeof TROUBLE)[]) {
-    it(`RL-04 a provider in trouble (${trouble}) is deferred, and the next mail goes through`, async () => {
+  const SAID: Readonly<Record<keyof typeof TROUBLE, string>> = {
+    hang: 'no answer in time',
+    cut: 'answer cut off',
+    'cut in the body': 'answer cut off',
+    'slow drip': 'no answer in time',
+    'huge body': 'answer too large',
+  };
+  for (const [trouble, reason] of Object.entries(SAID) as [keyof typeof TROUBLE, string][]) {
+    it(`RL-04 a provider in trouble (${trouble}) is deferred (${reason}), and the next mail goes through`, async () => {
       const { transport } = open('resend', { connect: 300, headers: 200, total: 400, bytes: 100_000 });
       provider.answer(TROUBLE[trouble], PROVIDERS.resend?.accepted ?? { status: 500 });
-      expect(await transport.send(mailOf())).include({ outcome: 'deferred', scope: 'transport' });
+      const delivery = { outcome: 'deferred', reason, scope: 'transport' };
+      expect(await transport.send(mailOf())).deep.equal(delivery);
       expect(await transport.send(mailOf())).include({ outcome: 'accepted' });
     });
   }
