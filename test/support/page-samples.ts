@@ -50,6 +50,7 @@ const passwordEnter: MethodPage = {
   scripts: ['password.js'],
   model: {
     email: 'ada@example.com',
+    clientName: 'Acme Shop',
     form: form(),
     mail: form(),
     change: form(),

@@ -1,5 +1,6 @@
 /** The pages of passwords, as data. */
 import type { Page } from '../../core/page.ts';
+import { oneLine } from '../../lib/hostile-text.ts';
 import type { InteractionRequest } from '../method.ts';
 import { MAX_LENGTH, type PasswordFault } from './policy.ts';
 
@@ -22,6 +23,7 @@ export function enterPage(
     ...(error === 'closed' ? { notice: 'password.closed' } : {}),
     model: {
       email,
+      clientName: oneLine(request.clientFacts(request.interaction.clientId).name),
       form: request.form('password-check'),
       mail: request.form('password-mail'),
       change: request.form('change'),
