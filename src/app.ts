@@ -204,6 +204,7 @@ export async function buildServer(config: Config, overrides: Overrides = {}): Pr
       return withReturnPath(loaded, mailIdOf(order), app, keyring);
     },
     onAnswer: (mail, transport, outcome) => metrics?.mail(apps.byId(mail.app), transport.name, outcome),
+    onBounced: (id, to, change) => feedback.refused(id, to, change),
     onTaken: (_app, transport, ms) => metrics?.mailTaken(transport, ms),
   });
 

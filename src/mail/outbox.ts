@@ -68,6 +68,8 @@ export interface OutboxOptions {
   readonly onAnswer?: FailOverOptions['onAnswer'];
   /** Told of every mail that a transport took, with the time since it was asked for. */
   onTaken?(app: AppId, transport: string, ms: number): void;
+  /** Told of every mail whose recipient a transport refused for good, before the log is; it may come twice. */
+  onBounced?(app: AppId, to: string, change: MailChange): Promise<void>;
   readonly timeouts?: FailOverOptions['timeouts'];
 }
 
@@ -131,6 +133,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     traces?: MailTraces,
   ): Promise<JobOutcome> {
     remember(job.id, change);
+    if (change.status === 'bounced' && traces) await options.onBounced?.(order.app, traces.to, change);
     await mails.note(order.app, mailIdOf(order), change, traces && { order, traces });
     unreported.delete(job.id);
     const { status, transport, reason } = change;

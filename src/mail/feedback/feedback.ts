@@ -11,6 +11,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type EmailAddress, parseEmailAddress } from '../../core/email-address.ts';
 import { unreachable } from '../../core/errors.ts';
 import { hashOf } from '../../core/hash.ts';
+import type { AppId } from '../../core/ids.ts';
 import type { Keyring } from '../../core/keyring.ts';
 import type { Log } from '../../lib/log.ts';
 import type { GuardedFetch } from '../../outbound/guarded-fetch.ts';
@@ -20,7 +21,13 @@ import type { MailChange } from '../mail-status.ts';
 import type { Suppressions } from '../suppressions.ts';
 import { readBrevo } from './brevo.ts';
 import { type Report, readReport } from './dsn.ts';
-import type { FeedbackEvent, FeedbackKind, Reading, WebhookRequest } from './event.ts';
+import {
+  codesIn,
+  type FeedbackEvent,
+  type FeedbackKind,
+  type Reading,
+  type WebhookRequest,
+} from './event.ts';
 import { readHook } from './hook.ts';
 import { readMailgun } from './mailgun.ts';
 import { readPostmark } from './postmark.ts';
@@ -30,6 +37,7 @@ import { carriesSecret } from './secrets.ts';
 import { readSendgrid } from './sendgrid.ts';
 import { readSes } from './ses.ts';
 import { type Certificates, cachedCertificates } from './sns.ts';
+import { kindOfFailure, tellingStatus } from './status-code.ts';
 import { type SignedWebhook, webhookSettings } from './webhook-settings.ts';
 
 /** `refused`: not from whom it says. `later`: genuine, but cannot be taken now. */
@@ -100,6 +108,21 @@ export class Feedback {
     }
     if (!isOurs) log.info({ app: app.id, by }, 'a report on a mail that is not ours');
     return isOurs;
+  }
+
+  /**
+   * A server refused the recipient while the mail was handed over. Only a status that names the mailbox counts (RFC 3463): a
+   * bare 550 may mean anything.
+   */
+  async refused(app: AppId, to: string, { transport = '', reason = '', at }: MailChange): Promise<void> {
+    const address = parseEmailAddress(to);
+    const status = tellingStatus(undefined, reason);
+    if (!address || status === undefined) return;
+    const cause = { by: transport, detail: codesIn(reason), at };
+    const kind = kindOfFailure(status);
+    if (kind === 'hard_bounce')
+      await this.#deps.suppressions.add(app, address, { ...cause, reason: 'bounced' });
+    if (kind === 'soft_bounce') await this.#deps.suppressions.softBounce(app, address, cause);
   }
 
   async #receiveWebhook(

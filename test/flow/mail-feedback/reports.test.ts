@@ -21,6 +21,7 @@ import { newBrowser } from '../../support/sign-in.ts';
 import { type SmtpSink, startSmtpSink } from '../../support/smtp-sink.ts';
 
 const SECRET = 'a-secret-of-the-mail-server-that-hands-in';
+const BREVO_SECRET = 'a-secret-that-brevo-sends-along';
 const KEY = randomBytes(32);
 const clients = {
   web: publicClient({ client_name: 'Web', redirect_uris: ['https://client.test/callback'] }),
@@ -35,6 +36,7 @@ describe('mails that come back', () => {
     sink = await startSmtpSink();
     const transports = [
       { type: 'smtp', host: '127.0.0.1', port: sink.port, tls: 'none', webhook: { secret: SECRET } },
+      { type: 'brevo', api_key: 'key', webhook: { secret: BREVO_SECRET } },
     ];
     const apps = {
       shop: { name: 'Shop', clients, mail: { transports, bounce_address: 'bounces@shop.example' } },
@@ -201,6 +203,19 @@ describe('mails that come back', () => {
       await untouched(person, () => handIn(postfix(person), { slug: 'bank' }));
       await untouched(person, () => postern('mail bounce bank', postfix(person)));
       expect(await suppression(person.recipient, 'bank')).to.equal(undefined);
+    });
+
+    it('told by another transport of the app, which did not carry the mail', async () => {
+      const person = await waiting();
+      await untouched(person, async () => {
+        const told = { event: 'hard_bounce', email: person.recipient, 'message-id': person.messageId };
+        const answer = await fetch(`${harness.url}/shop/mail/webhooks/brevo`, {
+          method: 'POST',
+          body: JSON.stringify(told),
+          headers: { authorization: `Bearer ${BREVO_SECRET}` },
+        });
+        expect(answer.status).to.equal(200);
+      });
     });
 
     it('without the secret, or at the webhook that is none', async () => {

@@ -90,6 +90,37 @@ describe('a suppressed mailbox', () => {
     }
   });
 
+  it('a server that says at once that there is no such mailbox suppresses it; a bare 550 and a full one do not', async () => {
+    const sink = await startSmtpSink();
+    const own = await startPostern({
+      apps: { shop: { ...APPS.shop, mail: { smtp_url: sink.url } } },
+      config: { smtpUrl: sink.url },
+    });
+    try {
+      const app = own.server.apps.bySlug('shop');
+      if (!app) throw new Error('no shop');
+      const refusedWith = async (text: string) => {
+        sink.script({ at: 'RCPT', reply: 550, text });
+        const address = newAddress();
+        const browser = newBrowser(own);
+        const waiting = await ask(browser, own.rp(), address);
+        let mail = 'queued';
+        for (let look = 0; look < 500 && mail !== 'refused'; look += 1) {
+          await own.server.jobs.runDue();
+          mail = JSON.parse((await browser.fetch(waiting.url.replace('/begin', '/status'))).body).mail;
+        }
+        expect(mail).to.equal('refused');
+        return own.server.suppressions.find(app.id, parsed(address));
+      };
+      expect(await refusedWith('5.1.1 no such user')).to.include({ reason: 'bounced', by: 'smtp' });
+      expect(await refusedWith('no')).to.equal(undefined);
+      expect(await refusedWith('5.2.2 full')).to.equal(undefined);
+    } finally {
+      await own.close();
+      await sink.close();
+    }
+  });
+
   it('ML-53 ML-55 suppressed and known, suppressed and unknown: the same bytes, and budgets are counted alike', async () => {
     const addresses = { known: 'known-held@example.org', unknown: 'nobod-held@example.org' };
     await signInByCode(harness, newBrowser(harness), harness.rp(), addresses.known);
