@@ -215,7 +215,7 @@ export class Feedback {
     const at = Math.min(event.at ?? clock.now(), clock.now());
     const change: MailChange = { status: STATUS[event.kind], at, transport, reason: event.reason };
     // The mailbox first: a process that dies in between is told again, and the log says by then what was done.
-    if (isNews(mail, change)) await this.#mailbox(app, transport, { ...event, at }, address);
+    await this.#mailbox(app, transport, { ...event, at }, address);
     await mails.note(app.id, mail.id, change);
     return true;
   }
@@ -267,10 +267,6 @@ const STATUS: Readonly<Record<FeedbackKind, MailChange['status']>> = {
   suppressed: 'suppressed',
   rejected: 'bounced',
 };
-
-/** Whether this was not told before, of this mail and by this transport. */
-const isNews = ({ history }: LoggedMail, { status, at, transport }: MailChange): boolean =>
-  !history.some((known) => known.status === status && known.transport === transport && known.at === at);
 
 async function read(
   settings: SignedWebhook,

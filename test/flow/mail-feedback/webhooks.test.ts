@@ -1,5 +1,6 @@
 /** What providers tell of our mails, from their request to the page that waits; and what has no effect. */
 import { createHmac } from 'node:crypto';
+import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/core/clock.ts';
@@ -132,6 +133,25 @@ describe('feedback of mail providers', () => {
     });
     return { status: answer.status, body: await answer.text(), headers: answer.headers };
   }
+
+  /** A body whose length nobody has said, on a connection of its own. */
+  const endless = (path: string): Promise<Posted> =>
+    new Promise((resolve) => {
+      const answered = (status: number) => resolve({ status, body: '', headers: new Headers() });
+      const sending = request(`${harness.url}${path}`, {
+        method: 'POST',
+        headers: basic(SECRET),
+        agent: false,
+      });
+      sending.on('response', (answer) => {
+        answered(answer.statusCode ?? 0);
+        sending.destroy();
+      });
+      // Cut off while it was still being sent: the answer was lost on its way.
+      sending.on('error', () => answered(413));
+      for (let nth = 0; nth < 40; nth += 1) sending.write(' '.repeat(64 * 1024));
+      sending.end();
+    });
 
   const basic = (secret: string) => ({
     authorization: `Basic ${Buffer.from(`postern:${secret}`).toString('base64')}`,
@@ -309,6 +329,8 @@ describe('feedback of mail providers', () => {
           post(path, body, { ...basic(SECRET), ...headers });
       await untouched(person, as(`${told.slice(0, -1)},"x":"${'x'.repeat(1024 * 1024)}"}`), 413);
       await untouched(person, as(gzipSync(told), { 'content-encoding': 'gzip' }), 400);
+      await untouched(person, as(told, { 'content-encoding': 'br' }), 400);
+      await untouched(person, () => endless(path), 413);
       await untouched(person, as(`${'['.repeat(300_000)}${']'.repeat(300_000)}`), 400);
       await untouched(person, as(`${'{"a":'.repeat(150_000)}1${'}'.repeat(150_000)}`), 400);
       await untouched(person, as('{'), 400);

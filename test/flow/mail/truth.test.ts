@@ -184,9 +184,11 @@ describe('the truth about a mail', () => {
     await harness.server.users.disable(app, asUserId(user?.id ?? ''));
     for (const [answer, state] of [
       [GREYLISTED, 'delayed'],
-      [NO_MAILBOX, 'refused'],
       [TOO_BIG, 'failed'],
       [ACCEPTED, 'handed_over'],
+      [NO_MAILBOX, 'refused'],
+      // The refusal has suppressed all three.
+      [ACCEPTED, 'suppressed'],
     ] as const) {
       harness.clock.move(700_000);
       const looks: string[] = [];
