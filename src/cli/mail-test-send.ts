@@ -42,7 +42,9 @@ export const mailTestSend: Command = {
       const mail = await withComposer(deployment, surface, ({ compose }) => compose(kind, draft));
       const marked = {
         ...mail,
-        subject: mailText(mailLocale(draft.locales), 'test.subject', { subject: mail.subject }),
+        subject: mailText(mailLocale(draft.locales, draft.app.languages), 'test.subject', {
+          subject: mail.subject,
+        }),
       };
       for (const { severity, message } of lintMail(marked)) surface.complain(`${severity}: ${message}`);
       return sent(marked, app, deployment, surface);

@@ -16,7 +16,7 @@ import {
   TEXT_ATTRIBUTES,
   WORD_ATTRIBUTES,
 } from './markup-rules.ts';
-import { indexOfMarker, MARKER, type Skeleton } from './skeleton.ts';
+import { indexOfMarker, MARKER, markerOf, type Skeleton } from './skeleton.ts';
 import { isHidden, styleFaults } from './style.ts';
 
 type Node = DefaultTreeAdapterTypes.Node;
@@ -53,7 +53,8 @@ class Markup {
   readonly #complain: Complain;
   readonly #texts = new Set<string>();
   readonly #links = new Set<string>();
-  #found = 0;
+  /** How often each field was met where its value can only be text, or was complained of. */
+  readonly #found = new Map<string, number>();
 
   constructor(skeleton: Skeleton, rules: MarkupRules, complain: Complain) {
     this.#skeleton = skeleton;
@@ -63,7 +64,7 @@ class Markup {
   }
 
   check(): Shown {
-    const { text, markers } = this.#skeleton;
+    const { text } = this.#skeleton;
     const tree = parse(text, {
       sourceCodeLocationInfo: true,
       onParseError: ({ code, startOffset }) => {
@@ -76,13 +77,7 @@ class Markup {
       },
     });
     for (const child of tree.childNodes) this.#node(child, false, 0);
-    if (this.#found !== markers) {
-      this.#refuse(
-        0,
-        'a field stands where the HTML loses it',
-        'put fields between tags or in quoted attributes',
-      );
-    }
+    this.#lost(text);
     // What changes when it is written out and read again can become something else on its way (mutation XSS).
     const written = serialize(tree);
     if (serialize(parse(written)) !== written) {
@@ -150,7 +145,7 @@ class Markup {
       return;
     }
     const found = this.#fieldsIn(value);
-    this.#found += found.length;
+    this.#count(found);
     if (found.length > 0) this.#valueAt(element, name, value, found, at);
     if (name === 'href' && found.length === 0 && !HTTPS.test(value) && !MAILTO.test(value)) {
       this.#refuse(at, 'href leads nowhere allowed', 'write {{link}}, an https:// address or mailto:');
@@ -206,13 +201,13 @@ class Markup {
       for (const { offset, reason, mend } of styleFaults(css)) this.#refuse(start + offset, reason, mend);
       if (this.#fieldsIn(css).length > 0)
         this.#refuse(start, 'a field in <style>', 'write it into style="…"');
-      this.#found += this.#fieldsIn(css).length;
+      this.#count(this.#fieldsIn(css));
     }
   }
 
   #text(value: string, isUnseen: boolean): void {
     for (const field of this.#fieldsIn(value)) {
-      this.#found += 1;
+      this.#count([field]);
       if (!isUnseen) this.#texts.add(field);
     }
   }
@@ -243,6 +238,22 @@ class Markup {
         'leave table, tr and td in it, with plain attributes',
       );
     }
+  }
+
+  /** Parsers drop tags that they have no place for, and what stands in them. */
+  #lost(text: string): void {
+    const written = this.#fieldsIn(text);
+    const name = written.find(
+      (field) => written.filter((other) => other === field).length !== this.#found.get(field),
+    );
+    if (name === undefined) return;
+    const offset = text.indexOf(markerOf(this.#names.indexOf(name)));
+    const reason = `{{${name}}} stands where the HTML loses it`;
+    this.#refuse(offset, reason, 'put fields between tags or in quoted attributes');
+  }
+
+  #count(fields: readonly string[]): void {
+    for (const field of fields) this.#found.set(field, (this.#found.get(field) ?? 0) + 1);
   }
 
   #fieldsIn(text: string): string[] {

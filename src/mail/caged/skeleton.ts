@@ -19,8 +19,6 @@ export const indexOfMarker = (character: string): number => character.charCodeAt
 
 export interface Skeleton {
   readonly text: string;
-  /** How many markers stand in it. */
-  readonly markers: number;
   placeOf(offset: number): Place;
 }
 
@@ -39,7 +37,6 @@ export function skeletonOf(
 ): Skeleton {
   const pieces: Piece[] = [];
   let text = '';
-  let markers = 0;
 
   const add = (written: string, start: Place, source?: string): void => {
     pieces.push({ offset: text.length, start, source });
@@ -53,7 +50,6 @@ export function skeletonOf(
         // As Handlebars renders an empty value.
         const isEmpty = !isShown(name);
         add(isEmpty ? '' : markerOf(names.indexOf(name)), placeOfNode(node));
-        if (!isEmpty) markers += 1;
       } else if (node.type === 'BlockStatement') {
         const block = node as hbs.AST.BlockStatement;
         const [condition] = block.params;
@@ -63,7 +59,7 @@ export function skeletonOf(
     }
   };
   walk(program);
-  return { text, markers, placeOf: (offset) => placeIn(pieces, offset) };
+  return { text, placeOf: (offset) => placeIn(pieces, offset) };
 }
 
 /** Handlebars strips blanks around blocks that stand alone, and keeps what was written in `original`. */

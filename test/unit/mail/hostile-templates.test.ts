@@ -59,6 +59,8 @@ const IN_PLACE: readonly (readonly [string, string, RegExp, number?])[] = [
   ['ML-73 an element by its name', '<{{device}}>x', /not for mails/],
   ['ML-73 a value in a comment', '<!-- {{device}} -->', /comment/],
   ['ML-73 a value in an end tag', '<p>x</p {{device}}>', /end-tag-with-attributes/],
+  ['ML-73 a value in a tag that parsers pass over', '<td title="{{minutes}}">x</td>', /loses it/],
+  ['ML-73 a value in a second body', '<body style="color:{{on_accent}}">', /loses it/, -6],
   ['ML-73 a value in style', '<p style="{{device}}">x</p>', /in style/],
   ['ML-73 a value in <style>', '<style>.a { color: {{accent}}; }</style>', /<style>/],
   ['ML-73 a value in a handler', '<p onclick="x(\'{{device}}\')">x</p>', /runs a script/],
