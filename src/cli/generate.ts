@@ -2,14 +2,21 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Command, EXIT, type ExitCode, type Surface } from './command.ts';
 import { GENERATED_FILES, type GeneratedFile } from './generated-files.ts';
+import { languageFaults } from './language-faults.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 
 export const generate: Command = {
   name: 'generate',
   summary: 'write the generated files of this repository',
-  flags: { check: 'only compare, and fail when one is stale' },
-  run: (flags, surface) => generateFiles(GENERATED_FILES, REPOSITORY, flags.check === true, surface),
+  flags: { check: 'only compare, and fail when one is stale or a language lacks a text' },
+  run: async (flags, surface) => {
+    const isCheck = flags.check === true;
+    const code = await generateFiles(GENERATED_FILES, REPOSITORY, isCheck, surface);
+    const faults = isCheck ? languageFaults() : [];
+    for (const fault of faults) surface.complain(fault);
+    return faults.length > 0 ? EXIT.failed : code;
+  },
 };
 
 /** Writes, or with `isCheck` only compares, each file below `root`. */

@@ -43,7 +43,7 @@ export function equalShareFault(tag: string, texts: Texts, english: Texts): stri
   const equal = Object.keys(texts).filter((key) => tag !== 'en' && texts[key] === english[key]);
   const share = equal.length / Math.max(1, Object.keys(texts).length);
   if (share < MAX_EQUAL_SHARE) return undefined;
-  return `${(share * 100).toFixed(1)} % of the texts equal the English: ${equal.join(', ')}`;
+  return `${(share * 100).toFixed(1)} % of the texts equal the English: ${equal.slice(0, 10).join(', ')}`;
 }
 
 function missingFaults(tag: string, texts: Texts, english: Texts): string[] {
