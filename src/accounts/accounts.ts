@@ -21,7 +21,7 @@ export interface UserRow {
   readonly address: string;
   readonly status: 'active' | 'blocked';
   readonly createdAt: number;
-  /** When an operator last disabled or enabled this user, ms: what was proved until then signs nobody in. */
+  /** When this user was last disabled, enabled or given another password, ms: what was proved until then signs nobody in. */
   readonly changedAt?: number;
   /** The address came from elsewhere and nobody has proved it here: it signs nobody in by itself (AC-01). */
   readonly unproven?: true | undefined;
@@ -51,6 +51,8 @@ export interface AccountChanges {
   /** Now linked to a person of this provider. */
   readonly linked?: string;
   readonly password?: 'set' | 'replaced';
+  /** What was proved until then, ms, signs nobody in any more: by the old password, and not taken up yet. */
+  readonly outdatedAt?: number;
   /** The mailbox was proved for the first time: so much that was attached before is gone. */
   readonly dropped?: number;
 }
@@ -107,7 +109,12 @@ export class Accounts {
         return { outcome: 'gone' };
       if (!linked) changes = { ...changes, linked: claimed.provider };
     }
-    if (enrols) changes = { ...changes, password: await this.#enrol(app.id, enrols, found.userId) };
+    if (enrols) {
+      const password = await this.#enrol(app.id, enrols, found.userId);
+      changes = { ...changes, password };
+      if (password === 'replaced')
+        changes = { ...changes, outdatedAt: await this.#outdate(app.id, found.userId) };
+    }
     return changes ? { ...found, changes } : found;
   }
 
@@ -216,6 +223,15 @@ export class Accounts {
       : await this.#credentials.insert(app, { ...enrols, owner, unique: [owner] });
     if (!written) return this.#enrol(app, enrols, userId);
     return before ? 'replaced' : 'set';
+  }
+
+  /** The engine asks anew whoever proved something before this moment and has no session yet (AC-14). */
+  async #outdate(app: AppId, userId: string): Promise<number> {
+    const now = this.#clock.now();
+    const row = await this.#store.records.find<UserRow>(app, KIND, userId, now);
+    if (!row) return now;
+    const next = { ...row, data: { ...row.data, changedAt: now } };
+    return (await this.#store.records.replace(app, KIND, next, now)) ? now : this.#outdate(app, userId);
   }
 
   /**

@@ -72,7 +72,8 @@ export async function complete(
     accountId: signedIn.userId,
     amr: [...amr],
     acr,
-    provedAt: spent.at,
+    // Its own change of the password outdates all but this very sign-in.
+    provedAt: Math.max(spent.at, (signedIn.changes?.outdatedAt ?? -1) + 1),
     remember: request.app.settings.lifetimes.session_cookie === 'persistent',
   };
   // Whoever proves a mailbox has chosen an account by it.

@@ -9,16 +9,20 @@ const PASS_MS = 5 * MINUTE;
 
 interface Pass {
   readonly value: string;
+  /** When it was established, ms. */
   readonly at: number;
+  readonly endsAt: number;
 }
 
 export function sealPass(
   request: InteractionRequest,
   step: string,
   value: string,
+  at: number,
   { keyring, clock }: MethodServices,
 ): string {
-  return keyring.seal(request.app.id, placeOf(request, step), JSON.stringify({ value, at: clock.now() }));
+  const pass: Pass = { value, at, endsAt: clock.now() + PASS_MS };
+  return keyring.seal(request.app.id, placeOf(request, step), JSON.stringify(pass));
 }
 
 /** Undefined for none and for one that does not belong here. */
@@ -32,7 +36,7 @@ export function openPass(
   try {
     // Sealed by `sealPass` in this form.
     const opened = JSON.parse(keyring.open(request.app.id, placeOf(request, step), pass)) as Pass;
-    return clock.now() - opened.at <= PASS_MS ? opened : undefined;
+    return clock.now() < opened.endsAt ? opened : undefined;
   } catch {
     return undefined;
   }

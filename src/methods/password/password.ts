@@ -94,7 +94,9 @@ class PasswordMethod implements Method {
     if (!address) return { answer: 'start', email: body.email ?? '', error: 'bad_email' };
     // Checked before; sent again after a question that the person was asked.
     const pass = openPass(request, 'check', this.#services);
-    if (pass) return this.#proved(request, pass.value);
+    if (pass) return this.#proved(request, pass.value, pass.at);
+    // Before the hash is read: a password that is replaced meanwhile was proved too early (AC-14).
+    const at = this.#services.clock.now();
     const typed = passwordBytes(body.password);
     const claims = await this.#claims(request, address);
     const verdict = await this.#services.limits.take(app.id, claims);
@@ -111,7 +113,7 @@ class PasswordMethod implements Method {
       return { answer: 'page', page: enterPage(request, address.address, 'wrong') };
     }
     await this.#used(request, credential, typed);
-    return this.#proved(request, credential.id);
+    return this.#proved(request, credential.id, at);
   }
 
   /** As much work where there is nothing to compare with. */
@@ -142,8 +144,7 @@ class PasswordMethod implements Method {
       });
   }
 
-  #proved(request: InteractionRequest, credentialId: string): StepAnswer {
-    const at = this.#services.clock.now();
+  #proved(request: InteractionRequest, credentialId: string, at: number): StepAnswer {
     return {
       answer: 'proved',
       proof: {
@@ -154,7 +155,7 @@ class PasswordMethod implements Method {
       inTab: 'waiting',
       carried: [
         { name: 'email', value: request.body.email ?? '' },
-        { name: 'pass', value: sealPass(request, 'check', credentialId, this.#services) },
+        { name: 'pass', value: sealPass(request, 'check', credentialId, at, this.#services) },
       ],
       spend: async () => ({ outcome: 'won', act: randomToken(), at }),
     };
@@ -187,7 +188,8 @@ class PasswordMethod implements Method {
     if (!address) throw new Error('a stored address does not parse');
     const mailbox: Factor = { kind: 'mailbox', at: proven.at };
     const chosen: Factor = { kind: 'password', at: this.#services.clock.now() };
-    const pass = sealPass(request, `choose:${proven.challengeId}`, hash, this.#services);
+    const { at } = proven;
+    const pass = sealPass(request, `choose:${proven.challengeId}`, hash, at, this.#services);
     return {
       answer: 'proved',
       proof: {

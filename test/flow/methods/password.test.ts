@@ -237,6 +237,25 @@ describe('password', () => {
     );
   });
 
+  it('AC-14 what was proved by the old password and not taken up yet signs nobody in', async () => {
+    const { address } = await registered(harness);
+    const thief = newBrowser(harness);
+    await registered(harness, { browser: thief });
+    const asked = await signInByPassword(thief, harness.rp(), address, PASSWORD, { prompt: 'login' });
+    expect(pageOf(asked).text).to.contain('Switch account?');
+    harness.clock.move(31_000);
+    const owner = newBrowser(harness);
+    const choosing = await proveForPassword(
+      harness,
+      owner,
+      await identify(owner, harness.rp(), address),
+      address,
+    );
+    const done = await owner.submit(formTo(choosing, 'password-choose'), { password: OTHER });
+    expect(isSignedIn(done)).to.equal(true);
+    expect(isSignedIn(await thief.submit(formTo(asked, 'password-check')))).to.equal(false);
+  });
+
   it('AC-17 closes after 20 wrong ones; the owner in a known browser and by mail is not locked out', async () => {
     const { browser, address } = await registered(harness);
     const attacker = newBrowser(harness);
