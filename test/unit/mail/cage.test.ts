@@ -2,8 +2,6 @@
 import { expect } from 'chai';
 import { Cage } from '../../../src/mail/caged/cage.ts';
 
-/** Blocks in blocks over lists: what no checked template can do, since there are no lists. */
-const bomb = (depth: number): string => `${'{{#if a}}'.repeat(1)}${'x'.repeat(depth)}{{/if}}`;
 const job = (source: string, model: Record<string, string> = {}) => ({ source, isPlain: false, model });
 
 describe('cage of mail templates', () => {
@@ -62,7 +60,7 @@ describe('cage of mail templates', () => {
 
   it('ML-74 what fills its memory is ended, and the next one runs', async () => {
     const patient = new Cage({ timeoutMs: 30_000 });
-    const result = await patient.render(job(bomb(1) + '{{#if a}}x{{/if}}'.repeat(600_000), { a: '1' }));
+    const result = await patient.render(job('{{#if a}}x{{/if}}'.repeat(600_000), { a: '1' }));
     expect(result).to.deep.equal({ fault: 'memory' });
     expect(await patient.render(job('fine'))).to.deep.equal({ text: 'fine' });
     await patient.close();
