@@ -19,10 +19,6 @@ export function binary(body: Fields, name: string, max = MAX_LENGTH): string | u
 
 export const credentialIdIn = (body: Fields): string | undefined => binary(body, 'id', MAX_CREDENTIAL_ID);
 
-export interface ClientData {
-  readonly challenge: string;
-}
-
 /**
  * The challenge that was signed, to look its ceremony up by; nothing else is believed before the signature is checked.
  * Undefined for what no browser makes.
