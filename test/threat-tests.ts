@@ -14,7 +14,8 @@ const HEAD = `# Tests by threat
 
 What each number means, and which have no test: [threats and their tests](../threat-coverage.md). \`npm test -- --grep ML-21\` runs those of one.
 `;
-const TITLE = /\bit\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g;
+/** Also the first cell of a row where tests are made from a table. */
+const TITLE = /(?:\bit\(\s*|^\s*\[\s*(?='[A-Z]{2}-\d))(['"`])((?:\\.|(?!\1)[\s\S])*)\1/gm;
 const NUMBER = /\b[A-Z]{2}-\d{2}\b/g;
 
 const byThreat = new Map<string, string[]>();

@@ -115,8 +115,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'ML-14',
     file: CHALLENGES,
-    from: 'endsAt: now + this.#lifetime(app),',
-    to: 'endsAt: now + this.#lifetime(app) * 2,',
+    from: 'endsAt: now + lifetimeOf(app),',
+    to: 'endsAt: now + lifetimeOf(app) * 2,',
     specs: ['flow/sign-in/lifetime'],
   },
   {
@@ -199,7 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'ML-41',
     file: CHALLENGES,
-    from: 'code: hasCode(app) ? code(this.#deps.keyring, source) : undefined,',
+    from: 'code: hasCode(app, challenge) ? code(this.#deps.keyring, source) : undefined,',
     to: 'code: code(this.#deps.keyring, source),',
     specs: ['flow/sign-in/code-budget'],
   },
@@ -227,8 +227,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'ML-45',
     file: CHALLENGES,
-    from: 'const isOwn = challenge?.group === groupOf(app, uid) && challenge.data.browser === browser;',
-    to: 'const isOwn = challenge?.data.browser === browser;',
+    from: 'challenge?.group === groupOf(app, uid) &&\n      challenge.data.browser === browser &&',
+    to: 'challenge?.data.browser === browser &&',
     specs: ['flow/sign-in/session'],
   },
   {
@@ -317,9 +317,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'ML-62',
-    file: 'src/mail/transports/smtp.ts',
-    from: 'if (parseEmailAddress(to)?.address !== to)',
-    to: "if (to === '')",
+    file: 'src/mail/transports/addresses.ts',
+    from: 'if (parseEmailAddress(to)?.address !== to) {',
+    to: "if (to === '') {",
     specs: ['flow/mail/smtp'],
   },
   {
@@ -398,6 +398,34 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'line.replace(LINK_JOINTS, `$1${ZERO_WIDTH_SPACE}`)',
     to: 'line',
     specs: ['unit/mail-sign-in', 'flow/sign-in/mail'],
+  },
+  {
+    id: 'ML-74',
+    file: 'src/mail/caged/syntax.ts',
+    from: '    if (!node.escaped) {',
+    to: '    if (node.escaped === undefined) {',
+    specs: ['unit/mail/hostile-templates'],
+  },
+  {
+    id: 'ML-75',
+    file: 'src/mail/caged/syntax.ts',
+    from: 'if (name !== undefined && Object.hasOwn(this.#fields, name)) return name;',
+    to: 'if (name !== undefined) return name;',
+    specs: ['unit/mail/hostile-templates', 'flow/mail/templates'],
+  },
+  {
+    id: 'ML-76',
+    file: 'src/mail/caged/check-template.ts',
+    from: "if (type === 'link' && !shown.links.has(field)) {",
+    to: "if (type === 'link' && shown.links.size > 99) {",
+    specs: ['unit/mail/hostile-templates', 'flow/mail/templates'],
+  },
+  {
+    id: 'ML-77',
+    file: 'src/mail/caged/check-template.ts',
+    from: "source.search(part === 'subject' ? /\\p{Cc}/u :",
+    to: "source.search(part === 'html' ? /\\p{Cc}/u :",
+    specs: ['unit/mail/hostile-templates'],
   },
   {
     id: 'ML-78',

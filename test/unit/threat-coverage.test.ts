@@ -7,15 +7,16 @@ const ROOT = new URL('../../', import.meta.url).pathname;
 
 describe('threat coverage', () => {
   const page = readFileSync(`${ROOT}docs/threat-coverage.md`, 'utf8');
-  const numbers = [...page.matchAll(/^\| (ML|MT|OA|WB|RL) \| ([\d ]+) \|$/gm)].flatMap(
+  const numbers = [...page.matchAll(/^\| (ML|AC|MT|OA|WB|RL) \| ([\d ]+) \|$/gm)].flatMap(
     ([, section, list = '']) => list.split(' ').map((number) => `${section}-${number}`),
   );
   const reasons = new Set(
     [...page.matchAll(/^\| ([A-Z]{2}-\d+) \| [^|]+ \| [^|]+ \|$/gm)].map(([, id]) => id),
   );
+  // Of tests that are made from a table, each row begins with its title.
   const titles = globSync('test/**/*.ts', { cwd: ROOT })
     .map((file) => readFileSync(`${ROOT}${file}`, 'utf8'))
-    .flatMap((text) => [...text.matchAll(/\b(?:it|describe)\(\s*(['"`].*)/g)].map(([, title]) => title));
+    .flatMap((text) => text.match(/\b(?:it|describe)\(\s*['"`].*|^\s*\[\s*'[A-Z]{2}-\d.*/gm) ?? []);
   const named = new Set(titles.join('\n').match(/\b[A-Z]{2}-\d+\b/g));
 
   it('every number has a test that names it or a reason', () => {

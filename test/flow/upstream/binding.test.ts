@@ -66,7 +66,7 @@ describe('upstream: whose answer it is', () => {
     isRefused(await comeBack(victim.browser, attacker.away, params));
   });
 
-  it('AC-08 at the callback of another provider: refused, and its code is sent nowhere', async () => {
+  it('AC-08 OA-50 at the callback of another provider: refused, and its code is sent nowhere', async () => {
     const began = await away();
     const params = corp.authorize(began.away.url, ADA);
     const before = calls();
