@@ -2,7 +2,8 @@
  * `npm test`: every tier, each as a mocha process of its own, a few at a time; the flows on each stand. Ends with one table
  * and one sum. Arguments go to every mocha, such as `--grep ML-21`; `--part flow` runs only the parts of that name.
  *
- * On MongoDB one flow of each feature, since three minutes have no room for all of them twice; `--whole`, and CI, run all.
+ * On MongoDB one flow of each feature, since three minutes have no room for all of them twice, and each page in two settings
+ * of the four; `--whole`, and CI, run all.
  */
 import { spawn } from 'node:child_process';
 import process from 'node:process';
@@ -44,13 +45,18 @@ const ONE_EACH = [
   'audit/*',
   'binding/*',
   'keys/*',
+  'mail/truth',
+  'mail-feedback/webhooks',
+  'methods/linking',
   'pages/apps',
+  'passkey/sign-in',
   'protocol/code',
   'protocol/refresh',
   'session/*',
   'sign-in/complete',
   'sign-in/races',
   'tokens/*',
+  'upstream/binding',
 ].map((name) => `test/flow/${name}.test.ts`);
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -163,7 +169,8 @@ async function titleOf({ name, stand }: Part): Promise<string> {
 }
 
 function environmentOf({ stand }: Part): NodeJS.ProcessEnv {
-  const chosen = { TEST_STORE: stand.store, TEST_SERVERS: String(stand.servers) };
+  const length = isWhole ? {} : { TEST_SHORT: '1' };
+  const chosen = { TEST_STORE: stand.store, TEST_SERVERS: String(stand.servers), ...length };
   if (mongo instanceof NoMongoServer) return { ...chosen, TEST_MONGO_KIND: 'none' };
   return { ...chosen, MONGODB_URL: mongo.url(''), TEST_MONGO_KIND: mongo.kind };
 }
