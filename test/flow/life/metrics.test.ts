@@ -69,10 +69,13 @@ describe('metrics', () => {
         body: new URLSearchParams({ grant_type: `grant-${nth}`, client_id: `client-${nth}` }),
       });
     };
+    // The house calls the store by itself too, and may do so in a new way in between.
+    const ofCallers = async () =>
+      seriesOf(await metrics.text()).filter((line) => !line.startsWith('postern_store_')).length;
     await poke(0);
-    const before = seriesOf(await metrics.text()).length;
+    const before = await ofCallers();
     for (let nth = 1; nth <= 20; nth += 1) await poke(nth);
-    expect(seriesOf(await metrics.text()).length).to.equal(before);
+    expect(await ofCallers()).to.equal(before);
   });
 
   it('adds up over processes: sums of counts, the greater of what all see alike', async () => {
