@@ -88,6 +88,12 @@ export class Accounts {
     return row && { ...row.data, id: row.id };
   }
 
+  /** When somebody first proved this mailbox here, ms; undefined while nobody has (AC-04). */
+  async firstProvedAt(app: AppId, addressKey: string): Promise<number | undefined> {
+    const user = (await this.#byKey(app, addressKey))?.data;
+    return user && !user.unproven ? (user.cleared?.at ?? user.createdAt) : undefined;
+  }
+
   /** Whether the user of this address signed in before in the browser with this hash of a `known` cookie. */
   async isKnownBrowser(app: AppId, addressKey: string, browser: string): Promise<boolean> {
     return (await this.#byKey(app, addressKey))?.data.known.includes(browser) ?? false;

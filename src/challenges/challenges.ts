@@ -137,7 +137,7 @@ export interface ChallengeDeps {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly limits: Limits;
-  readonly accounts: Pick<Accounts, 'findByAddress' | 'isKnownBrowser' | 'mailCutOff'>;
+  readonly accounts: Pick<Accounts, 'findByAddress' | 'firstProvedAt' | 'isKnownBrowser' | 'mailCutOff'>;
   readonly audit: Pick<Audit, 'record'>;
   /** Mailboxes that get no mail of an app. */
   readonly suppressions: Pick<Suppressions, 'find' | 'proved'>;
@@ -191,7 +191,8 @@ export class Challenges {
     const isFresh =
       newest?.data.status === 'pending' &&
       input.waiting === undefined &&
-      newest.data.endsAt - now > lifetimeOf(app) / 2;
+      newest.data.endsAt - now > lifetimeOf(app) / 2 &&
+      !(await this.#isOvertaken(app.id, newest));
     const reusable = isFresh ? newest : undefined;
     if (verdict.allowed) {
       const state = isSuppressed ? 'suppressed' : 'queued';
@@ -587,9 +588,27 @@ export class Challenges {
     return this.#deps.store.records.replace(app.id, CHALLENGE, next, now);
   }
 
-  /** Asked for before its user was disabled or removed (AC-21). Told to nobody but who has the secret or the code. */
-  async #isCutOff(app: AppId, { data }: Challenge): Promise<boolean> {
-    return data.createdAt <= (await this.#deps.accounts.mailCutOff(app, data.addressKey));
+  /**
+   * Asked for before its user was disabled or removed (AC-21), or came to be (AC-04). Told to nobody but who has the secret
+   * or the code.
+   */
+  async #isCutOff(app: AppId, challenge: Challenge): Promise<boolean> {
+    const { createdAt, addressKey } = challenge.data;
+    if (createdAt <= (await this.#deps.accounts.mailCutOff(app, addressKey))) return true;
+    return this.#isOvertaken(app, challenge);
+  }
+
+  /**
+   * What was to give its asker a password or a link to another provider ends when somebody else is the first to prove the
+   * mailbox. A sign-in gives nothing that lasts: two at once are one person in two windows (AC-12).
+   */
+  async #isOvertaken(app: AppId, { id, data }: Challenge): Promise<boolean> {
+    if (data.purpose === 'sign_in') return false;
+    const firstAt = await this.#deps.accounts.firstProvedAt(app, data.addressKey);
+    if (firstAt === undefined || firstAt <= data.createdAt) return false;
+    // Read after it: when the first proof was this challenge's own, its spend stands there by now.
+    const spent = data.spent ?? (await this.find(app, id))?.data.spent;
+    return spent === undefined || firstAt < spent.at;
   }
 
   /** What our mail says was read: whatever bounced before, this mailbox takes mail. */
