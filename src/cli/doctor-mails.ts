@@ -52,7 +52,7 @@ async function lintKinds(app: App, { deployment: { clock }, compose }: Tools): P
       kind,
       testDraft(kind, app, `lint@${new URL(app.issuer).hostname}`, clock.now()),
     );
-    for (const { rule, severity, message } of lintMail(mail)) {
+    for (const { rule, severity, message } of lintMail(mail, app.settings.brand.mail_logo?.url)) {
       // Without https anywhere, as in development, that is said once and of the issuer.
       if (rule === 'http-link' && !isHttps) continue;
       const why = 'filters and mail programs judge by it';

@@ -46,7 +46,8 @@ export const mailTestSend: Command = {
           subject: mail.subject,
         }),
       };
-      for (const { severity, message } of lintMail(marked)) surface.complain(`${severity}: ${message}`);
+      for (const { severity, message } of lintMail(marked, app.settings.brand.mail_logo?.url))
+        surface.complain(`${severity}: ${message}`);
       return sent(marked, app, deployment, surface);
     }),
 };

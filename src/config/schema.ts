@@ -18,6 +18,7 @@ import {
   urlOf,
   webUrl,
 } from './fields.ts';
+import { mailLogo } from './mail-logo-schema.ts';
 import { resource, resourceIdentifier } from './resource-schema.ts';
 import { locales, texts } from './texts-schema.ts';
 import { dkim, transport } from './transport-schema.ts';
@@ -49,13 +50,16 @@ const brand = z
       )
       .max(200_000)
       .optional()
-      .describe('Shown on the pages, not in mail. Data URL, so that no other origin is asked (WB-03).'),
+      .describe(
+        'Shown on the pages; for mails there is `mail_logo`. Data URL, so that no other origin is asked (WB-03).',
+      ),
+    mail_logo: mailLogo.optional(),
     support: urlOf(['https:', 'mailto:'], 'must be an https:// or mailto: URL')
       .optional()
       .describe('Where a stuck person finds help.'),
   })
   .prefault({})
-  .describe('How the pages of this app look.');
+  .describe('How the pages and mails of this app look.');
 
 const signUp = z.union([
   z.literal('open'),

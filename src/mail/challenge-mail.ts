@@ -63,7 +63,15 @@ function composeFor(
 export function mailAppOf(app: App): MailApp {
   const { name, brand } = app.settings;
   const languages = mailLanguages(app.settings);
-  return { id: app.id, name, accent: brand.accent, from: senderOf(app), languages };
+  const { accent, mail_logo: logo } = brand;
+  return {
+    id: app.id,
+    name,
+    accent,
+    from: senderOf(app),
+    languages,
+    logo: logo && { ...logo, alt: logo.alt ?? name },
+  };
 }
 
 /** `mail.from` as configured, else the app's name at the host of its issuer. */

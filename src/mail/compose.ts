@@ -12,6 +12,16 @@ import { mailTemplate } from './templates.ts';
 import { mailLocale, mailText } from './texts.ts';
 import type { OutgoingMail } from './transport.ts';
 
+/** The one image of a mail, loaded by mail programs; its URL is the same in every mail of the app (ML-05, ADR 0040). */
+export interface MailLogo {
+  readonly url: string;
+  /** px */
+  readonly width: number;
+  /** px */
+  readonly height: number;
+  readonly alt: string;
+}
+
 /** What of an app stands in its mails. */
 export interface MailApp {
   readonly id: AppId;
@@ -19,6 +29,8 @@ export interface MailApp {
   /** `#rrggbb` */
   readonly accent: string;
   readonly from: { readonly name: string; readonly address: string };
+  /** Undefined: mails load nothing. */
+  readonly logo?: MailLogo | undefined;
   /** What the app has settled about languages and its own words; undefined for all that there are. */
   readonly languages?: AppLanguages;
 }

@@ -14,8 +14,9 @@ import type { MailTextKey } from './texts.ts';
  * `text`: anything, hostile included; becomes one line of at most 100 characters of which no mail program makes a link
  * (ML-73). `link`: a URL of ours (ML-07). `code`: 8 digits. `moment` and `time`: ms, written in the language of the mail, in
  * UTC. `count`: a number. `word` and `colour` are ours alone: one of a few fixed words, and `#rrggbb`.
+ * `image`: the URL of an image, from the configuration alone (ML-05).
  */
-export type FieldType = 'text' | 'link' | 'code' | 'moment' | 'time' | 'count' | 'word' | 'colour';
+export type FieldType = 'text' | 'link' | 'code' | 'moment' | 'time' | 'count' | 'word' | 'colour' | 'image';
 
 export interface MailField {
   readonly type: FieldType;
@@ -64,6 +65,12 @@ export const COMMON_FIELDS = {
     type: 'colour',
     description: 'Black or white, whichever can be read on `accent`.',
     sample: '#ffffff',
+  },
+  logo: {
+    type: 'image',
+    description: 'URL of `brand.mail_logo`, of which you write `width` and `height` yourself.',
+    sample: 'https://www.shop.example/mail-logo.png',
+    isOptional: true,
   },
 } as const satisfies MailFields;
 

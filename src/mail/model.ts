@@ -36,8 +36,19 @@ export function mailModel(
       start: locale.dir === 'ltr' ? 'left' : 'right',
       accent,
       on_accent: textOn(accent),
+      ...logoOf(app),
     }),
   );
+}
+
+/** Empty where there is none: the views ask for it. The URL is checked when the configuration is read. */
+function logoOf({ logo }: MailApp) {
+  return {
+    logo: logo?.url ?? '',
+    logo_width: logo?.width ?? 0,
+    logo_height: logo?.height ?? 0,
+    logo_alt: unlinked(oneLine(logo?.alt ?? '')),
+  };
 }
 
 function written(

@@ -17,6 +17,7 @@ A field is written \`{{name}}\`; besides, there are \`{{#if name}}…{{else}}…
 | text, moment, time, count, code | between tags; in \`alt\`, \`title\` and \`aria-label\` |
 | link | as the whole of \`href\`; between tags |
 | colour | in \`style\`, \`bgcolor\` and \`color\`; between tags |
+| image | as the whole of \`src\`, within \`{{#if …}}\` |
 | word | in \`lang\`, \`dir\` and \`align\`; between tags |
 
 | part | file | most characters |

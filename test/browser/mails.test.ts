@@ -1,5 +1,5 @@
 /**
- * Every kind of mail in a real Chromium: nothing overflows, nothing is loaded, axe finds nothing, and the code can be copied
+ * Every kind of mail in a real Chromium: nothing overflows, nothing is loaded but a configured logo, axe finds nothing, and the code can be copied
  * as it stands. `PICTURES=<folder>` also writes a picture of each.
  */
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { BrowserContext, Page as Tab } from 'playwright-core';
 import { asAppId } from '../../src/core/ids.ts';
-import { composeMail, type MailDraft } from '../../src/mail/compose.ts';
+import { composeMail, type MailDraft, type MailLogo } from '../../src/mail/compose.ts';
 import { MAIL_KINDS, type MailKind, type MailValues } from '../../src/mail/kinds.ts';
 import { newContext } from '../support/chromium.ts';
 
@@ -31,11 +31,12 @@ const SETTINGS: readonly Setting[] = [
     width: 1000,
     lang: 'en',
     runsAxe: true,
-    variants: ['usual', 'long', 'without-code'],
+    variants: ['usual', 'long', 'without-code', 'logo', 'logo-off'],
   },
-  { colorScheme: 'dark', width: 1000, lang: 'de', runsAxe: true, variants: ['without-code'] },
-  { colorScheme: 'light', width: 320, lang: 'pl', runsAxe: false, variants: ['long'] },
-  { colorScheme: 'dark', width: 375, lang: 'he', runsAxe: true, variants: ['usual', 'long'] },
+  { colorScheme: 'dark', width: 1000, lang: 'de', runsAxe: true, variants: ['without-code', 'logo'] },
+  { colorScheme: 'light', width: 320, lang: 'pl', runsAxe: false, variants: ['long', 'logo-wide'] },
+  { colorScheme: 'dark', width: 375, lang: 'he', runsAxe: true, variants: ['usual', 'long', 'logo'] },
+  { colorScheme: 'dark', width: 320, lang: 'ar', runsAxe: false, variants: ['logo-wide', 'logo-off'] },
   { colorScheme: 'light', width: 1000, lang: 'ar', runsAxe: false, variants: ['long'] },
   { colorScheme: 'light', width: 375, lang: 'ja', runsAxe: false, variants: ['long'] },
 ];
@@ -43,14 +44,35 @@ const SETTINGS: readonly Setting[] = [
 /** As long as a name may be, with nothing to break it at. */
 const LONG = 'Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrikverwaltung';
 
+const logo = (width: number, height: number): MailLogo => ({
+  url: 'https://www.shop.example/mail-logo.png',
+  width,
+  height,
+  alt: 'Shop and Sons',
+});
+
+interface Variant {
+  readonly name: string;
+  readonly accent: string;
+  readonly without?: string;
+  readonly logo?: MailLogo;
+}
+
 /** What changes from mail to mail. */
-const VARIANTS: Readonly<
-  Record<string, { readonly name: string; readonly accent: string; readonly without?: string }>
-> = {
+const VARIANTS: Readonly<Record<string, Variant>> = {
   usual: { name: 'Shop', accent: '#4f46e5' },
   long: { name: LONG, accent: '#ffdd00' },
   'without-code': { name: 'Studio', accent: '#0b0c0f', without: 'code' },
+  logo: { name: 'Shop', accent: '#4f46e5', logo: logo(120, 40) },
+  /** As wide as may be: wider than what a small telephone leaves of the card. */
+  'logo-wide': { name: 'Shop', accent: '#4f46e5', logo: logo(240, 80) },
+  /** Images are off, as they are at first in most mail programs. */
+  'logo-off': { name: 'Shop', accent: '#4f46e5', logo: logo(120, 40) },
 };
+
+/** Dark on nothing, as most logos are: on a dark card it could not be seen. In the proportion 3 : 1. */
+const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><circle cx="20" cy="20" r="16" fill="#0f766e"/>
+<text x="44" y="29" font-family="sans-serif" font-size="26" font-weight="bold" fill="#16181d">Shop</text></svg>`;
 
 describe('mails in a browser', function () {
   this.timeout(30_000);
@@ -74,7 +96,7 @@ describe('mails in a browser', function () {
 
       for (const kind of MAIL_KINDS) {
         for (const variant of setting.variants) {
-          it(`ML-05 ML-73 ${kind.name}, ${variant}: fits, loads nothing, axe finds nothing`, async () => {
+          it(`ML-05 ML-73 ${kind.name}, ${variant}: fits, loads nothing but its logo, axe finds nothing`, async () => {
             await look(context, kind, variant, setting);
           });
         }
@@ -94,13 +116,21 @@ async function look(
   tab.on('request', (request) => {
     if (!/^(about|data):/.test(request.url())) asked.push(request.url());
   });
+  const shown = VARIANTS[variant]?.logo;
+  if (shown) {
+    // What is drawn is told by its type, not by the end of its address.
+    await tab.route(shown.url, (route) =>
+      variant === 'logo-off' ? route.abort() : route.fulfill({ contentType: 'image/svg+xml', body: LOGO }),
+    );
+  }
   const { html } = composeMail(kind, draftOf(kind, variant, setting.lang));
   await tab.setContent(html);
   if (PICTURES) {
     const name = `${kind.name}.${variant}.${setting.colorScheme}-${setting.width}-${setting.lang}.png`;
     await tab.screenshot({ path: join(PICTURES, name), fullPage: true });
   }
-  expect(asked).to.deep.equal([]);
+  expect(asked).to.deep.equal(shown ? [shown.url] : []);
+  if (shown) await expectRoom(tab, shown);
   expect(await overflowing(tab), 'wider than the window').to.deep.equal([]);
   expect(await tab.locator('h1').count()).to.equal(1);
   // One run of text, as the page takes it when it is pasted.
@@ -111,14 +141,25 @@ async function look(
   await tab.close();
 }
 
+/** As large with images off as with them, so that nothing jumps; and on white in both schemes. */
+async function expectRoom(tab: Tab, { width, height }: MailLogo): Promise<void> {
+  const box = await tab.locator('img').boundingBox();
+  expect(box?.height).to.equal(height);
+  expect(box?.width).to.be.at.most(width).and.at.least(Math.min(width, 200));
+  const plate = await tab.evaluate(
+    `getComputedStyle(document.querySelector('img').closest('td')).backgroundColor`,
+  );
+  expect(plate).to.equal('rgb(255, 255, 255)');
+}
+
 function draftOf(kind: MailKind, variant: string, lang: string): MailDraft {
-  const { name = '', accent = '', without } = VARIANTS[variant] ?? {};
+  const { name = '', accent = '', without, logo } = VARIANTS[variant] ?? {};
   const values = Object.entries(kind.fields).map(([field, { sample, type }]) => {
     if (field === without) return [field, undefined];
     return [field, type === 'text' && variant === 'long' ? LONG : sample];
   });
   return {
-    app: { id: asAppId('app'), name, accent, from: { name, address: 'no-reply@shop.example' } },
+    app: { id: asAppId('app'), name, accent, logo, from: { name, address: 'no-reply@shop.example' } },
     to: 'ann@example.org',
     locales: [lang],
     messageId: '<id@shop.example>',

@@ -174,6 +174,44 @@ describe('configuration file', () => {
         'apps.shop.brand.logo',
         /data: URL/,
       ],
+      ...(
+        [
+          ['with a query (ML-05)', 'https://www.shop.example/logo.png?u=1', /no \? and no #/],
+          ['with an empty query (ML-05)', 'https://www.shop.example/logo.png?', /no \? and no #/],
+          ['with a fragment (ML-05)', 'https://www.shop.example/logo.png#x', /no \? and no #/],
+          [
+            'with a field of the mail (ML-05)',
+            'https://www.shop.example/{{to}}.png',
+            /a host name and a path/,
+          ],
+          [
+            'with an address (ML-05)',
+            'https://www.shop.example/ann@example.org.png',
+            /a host name and a path/,
+          ],
+          ['with credentials', 'https://a:b@www.shop.example/logo.png', /without port or credentials/],
+          ['at a port', 'https://www.shop.example:8443/logo.png', /without port/],
+          ['at a number', 'https://10.0.0.7/logo.png', /a host name/],
+          ['with dots in its path', 'https://www.shop.example/a/../logo.png', /a path/],
+          ['by http', 'http://www.shop.example/logo.png', /https/],
+          ['as data, which Gmail and Outlook do not show', 'data:image/png;base64,AAAA', /https/],
+          ['as SVG', 'https://www.shop.example/logo.svg', /no SVG/],
+        ] as const
+      ).map(
+        ([what, url, message]) =>
+          [
+            `a logo of the mails ${what}`,
+            shop(`brand: { mail_logo: { url: "${url}" } }`),
+            'apps.shop.brand.mail_logo.url',
+            message,
+          ] as const,
+      ),
+      [
+        'a logo that nobody can see (ML-05)',
+        shop('brand: { mail_logo: { url: "https://www.shop.example/a.png", width: 1 } }'),
+        'apps.shop.brand.mail_logo.width',
+        /16/,
+      ],
       [
         'a support link that is script (AD-08)',
         shop('brand: { support: "javascript:a" }'),

@@ -104,6 +104,33 @@ describe('sign-in mail', () => {
     expect(Object.keys(headers).map((name) => name.toLowerCase())).not.include('list-unsubscribe');
   });
 
+  it('ML-05 with a logo one image is loaded: its URL as configured, the same for everybody, with its sizes', () => {
+    const url = 'https://www.shop.example/logo.png';
+    const logo = { url, width: 120, height: 40, alt: 'Shop "& <Sons>"' };
+    const imagesOf = (change: Partial<SignInMailInput>) =>
+      elementsOf(composeSignInMail(inputOf(change, { logo })).html).filter(
+        ({ attribs }) => attribs.src !== undefined,
+      );
+    const [image, ...more] = imagesOf({});
+    expect(more).deep.equal([]);
+    expect(image?.attribs).include({ src: url, width: '120', height: '40', border: '0' });
+    expect(image?.attribs.alt?.replaceAll(ZERO_WIDTH, '')).equal('Shop "& <Sons>"');
+    const [other] = imagesOf({
+      to: 'b@example.org',
+      device: 'x',
+      messageId: '<z@shop.example>',
+      code: undefined,
+    });
+    expect(other?.attribs).deep.equal(image?.attribs);
+    const { html, text } = composeSignInMail(inputOf({}, { logo }));
+    expect(text).equal(composeSignInMail(inputOf()).text);
+    const urls = html.match(/https?:\/\/[^\s"<>]+/g) ?? [];
+    expect(new Set(urls.map((one) => new URL(one).host))).deep.equal(
+      new Set(['www.w3.org', 'www.shop.example', 'auth.shop.example']),
+    );
+    expect(html).not.match(/url\(|@import|background="/i);
+  });
+
   for (const field of ['name', 'device'] as const) {
     it(`ML-73 a hostile ${field} stays text, is cut at 100 characters and links nowhere`, () => {
       const hostile = `<a href=//evil.example>x</a>{{7*7}} https://evil.example mailto:e@evil.example ${'x'.repeat(2000)}`;

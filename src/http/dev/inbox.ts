@@ -123,13 +123,14 @@ export function showPage(ctx: RouterContext, html: string): void {
   ctx.body = html;
 }
 
-/** A mail is hostile even here: no script, nothing loaded, no origin of ours, shown in our own frame only (ML-73). */
-export function showHtmlPart(ctx: RouterContext, html: string): void {
+/** A mail is hostile even here: no script, nothing loaded, no origin of ours, shown in our own frame only (ML-73). @param image URL of the one that may be */
+export function showHtmlPart(ctx: RouterContext, html: string, image?: string): void {
   ctx.set(
     'Content-Security-Policy',
     [
       "default-src 'none'",
       "style-src 'unsafe-inline'",
+      ...(image === undefined ? [] : [`img-src ${image}`]),
       "base-uri 'none'",
       "form-action 'none'",
       "frame-ancestors 'self'",

@@ -71,7 +71,9 @@ export function createMailPreviewRouter({ apps, clock, compose }: MailPreviewOpt
   });
   router.get('/:app/:kind/html', async (ctx) => {
     const found = named(ctx);
-    if (found) showHtmlPart(ctx, (await made(ctx, found.app, found.kind)).html);
+    if (!found) return;
+    const { html } = await made(ctx, found.app, found.kind);
+    showHtmlPart(ctx, html, found.app.settings.brand.mail_logo?.url);
   });
   return router;
 }
@@ -98,6 +100,6 @@ function modelOf(
     mail,
     html: `${url}/html${shown === undefined ? '' : `?lang=${shown}`}`,
     languages: tags.map((tag) => ({ tag, url: `${url}?lang=${tag}`, isShown: tag === shown })),
-    findings: lintMail(mail),
+    findings: lintMail(mail, app.settings.brand.mail_logo?.url),
   };
 }

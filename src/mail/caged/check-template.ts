@@ -6,7 +6,7 @@ import { COMMON_FIELDS, type MailFields, type MailKind } from '../kinds.ts';
 import type { Complain, Finding, Part } from './finding.ts';
 import { checkMarkup, type Shown } from './markup.ts';
 import { checkPlain } from './plain.ts';
-import { PRIVATE_USE, type Skeleton, skeletonOf } from './skeleton.ts';
+import { markerOf, PRIVATE_USE, type Skeleton, skeletonOf } from './skeleton.ts';
 import { parseTemplate, placeAt, START } from './syntax.ts';
 
 /** Characters. */
@@ -77,11 +77,19 @@ export function variantsOf(kind: MailKind, source: string, complain: Complain = 
   const parsed = parseTemplate(source, fields, complain);
   if (!parsed) return [];
   const names = Object.keys(fields);
-  return choices(parsed.conditions).map((hidden) => ({
+  const conditions = new Set([...parsed.conditions, ...imagesIn(parsed.program, fields)]);
+  return choices([...conditions]).map((hidden) => ({
     skeleton: skeletonOf(parsed.program, names, (field) => !hidden.has(field)),
     fields,
     hidden,
   }));
+}
+
+/** A text that is empty does no harm; an image without an address does, so the template has to ask. */
+function imagesIn(program: hbs.AST.Program, fields: MailFields): string[] {
+  const names = Object.keys(fields);
+  const { text } = skeletonOf(program, names, () => true);
+  return names.filter((name, index) => fields[name]?.type === 'image' && text.includes(markerOf(index)));
 }
 
 export interface Variant {

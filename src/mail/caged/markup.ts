@@ -162,6 +162,12 @@ class Markup {
       const { type } = this.#field(field);
       if (name === 'href' && (type !== 'link' || value.replace(MARKER, '') !== '' || found.length > 1)) {
         this.#refuse(at, 'href holds more or other than a link', 'write exactly href="{{link}}"');
+      } else if (
+        name === 'src' &&
+        type === 'image' &&
+        (value.replace(MARKER, '') !== '' || found.length > 1)
+      ) {
+        this.#refuse(at, 'src holds more than the logo', `write exactly src="{{${field}}}"`);
       } else if (!isAllowedIn(name, type)) {
         this.#refuse(
           at,
@@ -174,8 +180,14 @@ class Markup {
 
   #image(attributes: ReadonlyMap<string, string>, at: number): void {
     const src = attributes.get('src') ?? '';
+    if (src === '') {
+      this.#refuse(at, 'an image without an address', 'where it is {{logo}}, put it into {{#if logo}}');
+      return;
+    }
+    const [field] = this.#fieldsIn(src);
+    const isField = field !== undefined && this.#field(field).type === 'image';
     const host = HTTPS.test(src) ? new URL(src).host.toLowerCase() : undefined;
-    if (host === undefined || !this.#rules.imageHosts.includes(host)) {
+    if (!isField && (host === undefined || !this.#rules.imageHosts.includes(host))) {
       this.#refuse(
         at,
         'an image from elsewhere tells who opened the mail',
@@ -208,6 +220,10 @@ class Markup {
   #text(value: string, isUnseen: boolean): void {
     for (const field of this.#fieldsIn(value)) {
       this.#count([field]);
+      if (this.#field(field).type === 'image') {
+        const offset = this.#skeleton.text.indexOf(markerOf(this.#names.indexOf(field)));
+        this.#refuse(offset, `{{${field}}} as text`, `write <img src="{{${field}}}">`);
+      }
       if (!isUnseen) this.#texts.add(field);
     }
   }
@@ -275,6 +291,7 @@ class Markup {
 
 function isAllowedIn(attribute: string, type: MailField['type']): boolean {
   if (attribute === 'href') return type === 'link';
+  if (attribute === 'src' || type === 'image') return attribute === 'src' && type === 'image';
   if (type === 'colour') return COLOUR_ATTRIBUTES.has(attribute);
   if (type === 'word') return WORD_ATTRIBUTES.has(attribute);
   return type !== 'link' && TEXT_ATTRIBUTES.has(attribute);

@@ -84,7 +84,7 @@ const longestValues = (kind: MailKind): Record<string, string> =>
   Object.fromEntries(
     Object.entries(fieldsOf(kind)).map(([name, { type }]) => [
       name,
-      type === 'text' ? "'".repeat(100) : 'x'.repeat(type === 'link' ? 200 : 60),
+      type === 'text' ? "'".repeat(100) : 'x'.repeat(type === 'link' || type === 'image' ? 200 : 60),
     ]),
   );
 

@@ -20,6 +20,9 @@ export function checkPlain(
     const name = names[indexOfMarker(match[1] ?? '')] ?? '';
     const type = fields[name]?.type ?? 'text';
     found.add(name);
+    if (type === 'image') {
+      complain(placeOf(match.index), `{{${name}}} in the ${part}`, 'take it out: an image stands in HTML');
+    }
     if (part === 'subject' && SECRETS.has(type)) {
       complain(
         placeOf(match.index),

@@ -2,6 +2,7 @@
 import type { TransportSettings } from '../../config/transport-schema.ts';
 import type { SmtpUrl } from '../transports/create-transports.ts';
 import { type Finding, warn } from './finding.ts';
+import { examineLogo } from './logo.ts';
 import { type Instruments, type Patient, smtpServer } from './patient.ts';
 import { probeApi } from './probe-api.ts';
 import { probeSmtp } from './probe-smtp.ts';
@@ -9,9 +10,10 @@ import { examineSenderDns } from './sender-dns.ts';
 import { examineLinkHost, examineSender, examineTracking } from './site.ts';
 
 export async function examine(patient: Patient, instruments: Instruments): Promise<Finding[]> {
-  const [site, dns, ...probes] = await Promise.all([
+  const [site, dns, logo, ...probes] = await Promise.all([
     examineLinkHost(patient, instruments),
     examineSenderDns(patient, instruments),
+    examineLogo(patient, instruments),
     ...patient.transports.map((settings) => probe(settings, instruments)),
   ]);
   const caught = warn(
@@ -27,6 +29,7 @@ export async function examine(patient: Patient, instruments: Instruments): Promi
     ...dns,
     ...site,
     ...examineTracking(patient),
+    ...logo,
   ];
 }
 

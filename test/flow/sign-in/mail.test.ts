@@ -50,6 +50,26 @@ describe('the sign-in mail', () => {
     expect(sent?.mail.headers).to.include({ 'Auto-Submitted': 'auto-generated', 'X-PM-TrackLinks': 'None' });
   });
 
+  it('ML-05 with a logo the mails of two people load the same URL of its host, and nothing else', async () => {
+    const url = 'https://www.shop.example/mail-logo.png';
+    const branded = await startPostern({ apps: { shop: { ...APPS.shop, brand: { mail_logo: { url } } } } });
+    try {
+      for (const address of ['ann@example.org', 'ben@example.org']) {
+        const { mail } = await askForMail(branded, { address });
+        const images = mail.html.match(/<img[^>]*>/g) ?? [];
+        expect(images).to.have.length(1);
+        expect(images[0]).to.match(
+          /^<img src="https:\/\/www\.shop\.example\/mail-logo\.png" width="120" height="40" alt="Shop" /,
+        );
+        const urls = `${mail.html}\n${mail.text}`.match(/https?:\/\/[^\s"<>]+/g) ?? [];
+        const foreign = urls.filter((one) => !one.startsWith(branded.url) && !one.includes('www.w3.org'));
+        expect(foreign).to.deep.equal([url]);
+      }
+    } finally {
+      await branded.close();
+    }
+  });
+
   it('ML-08 secrets are 256 bits and differ, links and codes of one address too', async () => {
     const address = 'many@example.org';
     const mails = [];

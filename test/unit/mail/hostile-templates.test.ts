@@ -84,6 +84,23 @@ const IN_PLACE: readonly (readonly [string, string, RegExp, number?])[] = [
   ],
   ['ML-05 an image with the code', '<img src="https://images.shop.example/{{code}}" alt="">', /in src/],
   [
+    'ML-05 the logo with more',
+    '{{#if logo}}<img src="{{logo}}?{{device}}" alt="">{{/if}}',
+    /more than the logo/,
+  ],
+  [
+    'ML-05 the logo behind a host',
+    '{{#if logo}}<img src="https://evil.example/{{logo}}" alt="">{{/if}}',
+    /more than the logo/,
+  ],
+  ['ML-05 the code as an image', '<img src="{{code}}" alt="">', /in src/],
+  ['ML-05 the link as an image', '<img src="{{link}}" alt="">', /in src/],
+  ['ML-05 a logo of one pixel', '{{#if logo}}<img src="{{logo}}" width="1" alt="">{{/if}}', /nobody can see/],
+  ['ML-73 the logo where there may be none', '<img src="{{logo}}" alt="">', /without an address/],
+  ['ML-76 the logo as a link', '{{#if logo}}<a href="{{logo}}">x</a>{{/if}}', /href/],
+  ['ML-73 the logo as text', '{{#if logo}}<p>{{logo}}</p>{{/if}}', /as text/],
+  ['ML-73 the logo in CSS', '{{#if logo}}<p style="color:{{logo}}">x</p>{{/if}}', /in style/],
+  [
     'ML-05 a background',
     '<table background="https://evil.example/a.png"><tr><td>x</td></tr></table>',
     /background/,
@@ -133,6 +150,12 @@ describe('hostile mail templates', () => {
     expect(check('html', GOOD_HTML)).to.deep.equal([]);
     expect(check('text', GOOD_TEXT)).to.deep.equal([]);
     expect(check('subject', 'Sign in to {{app}}')).to.deep.equal([]);
+  });
+
+  it('ML-05 the logo of the app is, where the template asks whether there is one', () => {
+    const image = '<img src="{{logo}}" width="120" height="40" alt="{{app}}">';
+    expect(check('html', htmlWith(`{{#if logo}}${image}{{else}}<b>{{app}}</b>{{/if}}`))).to.deep.equal([]);
+    expect(refusals('text', `${GOOD_TEXT}\n{{logo}}`)).to.have.length(1);
   });
 
   for (const [title, source, reason, below = 0] of IN_PLACE) {

@@ -49,6 +49,23 @@ describe('lint of a mail', () => {
     });
   }
 
+  it('ML-05 the logo of the app may be loaded, and nothing else of its host; it is measured as any image', () => {
+    const logo = 'https://www.shop.example/logo.png';
+    const found = (html: string) => lintMail({ subject: SUBJECT, text: TEXT, html: page(html) }, logo);
+    expect(found(`<img src="${logo}" alt="Shop" width="120" height="40">`)).to.deep.equal([]);
+    for (const [src, rule] of [
+      ['https://www.shop.example/other.png', 'loads-image'],
+      [`${logo}?to=ann`, 'loads-image'],
+      ['https://evil.example/logo.png', 'loads-image'],
+    ]) {
+      expect(found(`<img src="${src}" alt="">`).map((one) => one.rule)).to.deep.equal([rule]);
+    }
+    expect(found(`<img src="${logo}" alt="" width="1">`).map(({ rule }) => rule)).to.deep.equal([
+      'tracking-pixel',
+    ]);
+    expect(rulesOf({ html: page(`<img src="${logo}" alt="">`) })).to.deep.equal(['loads-image']);
+  });
+
   it('hidden text and large text have their own measure', () => {
     expect(rulesOf({ html: page('<p style="display:none;color:#ffffff">x</p>') })).to.deep.equal([]);
     expect(rulesOf({ html: page('<p style="font-size:24px;color:#888888">x</p>') })).to.deep.equal([]);
