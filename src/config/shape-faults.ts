@@ -86,7 +86,8 @@ function meant(value: unknown, known: readonly unknown[]): string {
 
 function unknownKey(key: string, parent: Path): string {
   if (key === 'sector_identifier_uri') return 'is not supported: every user has one `sub` per app';
-  const known = keysAt(parent);
+  // Of several forms of this place another one may well know it.
+  const known = keysAt(parent).filter((name) => name !== key);
   const near = closestTo(key, known);
   return near === undefined
     ? `is not known here; known are ${known.join(', ')}`
