@@ -104,6 +104,7 @@ export class Accounts {
    * cookie that this browser gets: a new user knows it from the start.
    */
   async signIn(app: App, proof: Proof, browser: string): Promise<SignIn> {
+    if (await this.#isOfTwo(app.id, proof)) return { outcome: 'gone' };
     const found = await this.#resolve(app, proof, browser);
     if (found.outcome !== 'signed_in') return found;
     const { claimed, enrols } = proof;
@@ -122,6 +123,16 @@ export class Accounts {
         changes = { ...changes, outdatedAt: await this.#outdate(app.id, found.userId) };
     }
     return changes ? { ...found, changes } : found;
+  }
+
+  /** A credential of one person and the mailbox of another: together they prove nothing of either (AC-20). */
+  async #isOfTwo(app: AppId, { who, claimed }: Proof): Promise<boolean> {
+    if (who.by !== 'mailbox' || claimed?.by !== 'credential') return false;
+    const [user, credential] = await Promise.all([
+      this.#byKey(app, who.address.key),
+      this.#credentials.find(app, claimed.credentialId),
+    ]);
+    return user === undefined || user.id !== credential?.owner;
   }
 
   #resolve(app: App, { who, claimed }: Proof, browser: string): Promise<SignIn> {

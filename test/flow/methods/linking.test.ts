@@ -220,6 +220,21 @@ describe('linking by proof', () => {
     expect(isSignedIn(await signInByPassword(newBrowser(harness), harness.rp(), address))).to.equal(true);
   });
 
+  it('AC-20 an imported password and the mailbox of somebody else sign nobody in, and claim nothing', async () => {
+    const [address, other] = [newAddress(), newAddress()];
+    await imported([{ email: address, password_hash: hashSync(PASSWORD, 4) }]);
+    await byMail(other);
+    for (const mailbox of [other, newAddress()]) {
+      const browser = newBrowser(harness);
+      const page = await signInByPassword(browser, harness.rp(), address);
+      const answer = await proveMailbox(browser, page, mailbox);
+      expect([isSignedIn(answer), answer.status]).to.deep.equal([false, 410]);
+    }
+    const browser = newBrowser(harness);
+    const page = await signInByPassword(browser, harness.rp(), address);
+    expect(isSignedIn(await proveMailbox(browser, page, address)), 'its own mailbox').to.equal(true);
+  });
+
   it('AC-01 AC-03 the true owner who proves the mailbox drops what an attacker had attached', async () => {
     const address = newAddress();
     await imported([{ email: address, password_hash: hashSync(PASSWORD, 4) }]);
