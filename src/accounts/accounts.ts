@@ -9,7 +9,7 @@ import type { Clock } from '../core/clock.ts';
 import { type EmailAddress, parseEmailAddress } from '../core/email-address.ts';
 import { unreachable } from '../core/errors.ts';
 import { eventIdOf } from '../core/event-id.ts';
-import { type AppId, asUserId } from '../core/ids.ts';
+import { type AppId, asUserId, type UserId } from '../core/ids.ts';
 import { randomToken } from '../core/random.ts';
 import { type Store, StoreConflict, type StoredRecord } from '../store/port.ts';
 import type { Credential, Credentials } from './credentials.ts';
@@ -117,10 +117,11 @@ export class Accounts {
       if (!linked) changes = { ...changes, linked: claimed.provider };
     }
     if (enrols) {
-      const password = await this.#enrol(app.id, enrols, found.userId);
-      changes = { ...changes, password };
-      if (password === 'replaced')
-        changes = { ...changes, outdatedAt: await this.#outdate(app.id, found.userId) };
+      const owner = asUserId(found.userId);
+      if (await this.#isOutdated(app.id, owner, proof, enrols)) return { outcome: 'gone' };
+      // First: whatever a crash leaves undone, older proofs are dead before the new password lives.
+      const outdatedAt = await this.#outdate(app.id, owner);
+      changes = { ...changes, outdatedAt, password: await this.#enrol(app.id, enrols, owner) };
     }
     return changes ? { ...found, changes } : found;
   }
@@ -231,14 +232,33 @@ export class Accounts {
     return { ...signedIn, changes: { ...signedIn.changes, linked: subject.provider } };
   }
 
+  /**
+   * The account was changed after this was proved: by its owner, whose mailbox somebody else had for a moment (AC-14). The
+   * same act may be repeated, because its answer may have been lost.
+   */
+  async #isOutdated(app: AppId, owner: UserId, { factors }: Proof, enrols: Enrolment): Promise<boolean> {
+    const user = await this.#find(app, owner);
+    if ((user?.changedAt ?? -1) < factors[0].at) return false;
+    const present = await this.#credentials.findUnique(app, enrols.kind, [owner]);
+    return present?.material.act !== enrols.act;
+  }
+
   /** Everybody has one of it: a new one takes the place of the old. */
-  async #enrol(app: AppId, enrols: Enrolment, userId: string): Promise<'set' | 'replaced'> {
-    const owner = asUserId(userId);
-    const before = await this.#credentials.findUnique(app, enrols.kind, [owner]);
+  async #enrol(app: AppId, enrols: Enrolment, owner: UserId): Promise<'set' | 'replaced'> {
+    const { kind, label, act } = enrols;
+    const material = { ...enrols.material, act };
+    const [user, found] = await Promise.all([
+      this.#find(app, owner),
+      this.#credentials.findUnique(app, kind, [owner]),
+    ]);
+    // Left behind by a first proof that was broken off: in its place the new one would be as dead.
+    const isDead = found !== undefined && user !== undefined && isCleared(user, found);
+    if (isDead) await this.#credentials.remove(app, found);
+    const before = isDead ? undefined : found;
     const written = before
-      ? await this.#credentials.replace(app, before, { material: enrols.material, label: enrols.label })
-      : await this.#credentials.insert(app, { ...enrols, owner, unique: [owner] });
-    if (!written) return this.#enrol(app, enrols, userId);
+      ? await this.#credentials.replace(app, before, { material, label })
+      : await this.#credentials.insert(app, { kind, label, material, owner, unique: [owner] });
+    if (!written) return this.#enrol(app, enrols, owner);
     return before ? 'replaced' : 'set';
   }
 

@@ -27,6 +27,8 @@ export interface Enrolment {
   readonly kind: 'password';
   readonly label: string;
   readonly material: JsonObject;
+  /** The one act of proof behind it: a repeat after a lost answer is the same act. */
+  readonly act: string;
 }
 
 export type Who =

@@ -196,7 +196,7 @@ class PasswordMethod implements Method {
         method: this.name,
         factors: [mailbox, chosen],
         who: { by: 'mailbox', address },
-        enrols: { kind: 'password', label: '', material: { hash } },
+        enrols: { kind: 'password', label: '', material: { hash }, act: proven.challengeId },
       },
       inTab: 'waiting',
       carried: [{ name: 'pass', value: pass }],

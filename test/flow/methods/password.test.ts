@@ -256,6 +256,36 @@ describe('password', () => {
     expect(isSignedIn(await thief.submit(formTo(asked, 'password-check')))).to.equal(false);
   });
 
+  it('AC-14 whoever proved the mailbox before its owner reset the password sets none afterwards', async () => {
+    const { address } = await registered(harness);
+    const thief = newBrowser(harness);
+    const held = await proveForPassword(
+      harness,
+      thief,
+      await identify(thief, harness.rp(), address),
+      address,
+    );
+    harness.clock.move(61_000);
+    const owner = newBrowser(harness);
+    const page = await proveForPassword(
+      harness,
+      owner,
+      await identify(owner, harness.rp(), address),
+      address,
+    );
+    expect(isSignedIn(await owner.submit(formTo(page, 'password-choose'), { password: OTHER }))).to.equal(
+      true,
+    );
+    harness.clock.move(60_000);
+    const late = await thief.submit(formTo(held, 'password-choose'), { password: 'nineteen pink herons' });
+    expect([isSignedIn(late), late.status]).to.deep.equal([false, 410]);
+    const none = await owner.visit(await harness.rp().authorizationUrl({ prompt: 'none' }));
+    expect(isSignedIn(none), 'the session of the owner').to.equal(true);
+    expect(isSignedIn(await signInByPassword(newBrowser(harness), harness.rp(), address, OTHER))).to.equal(
+      true,
+    );
+  });
+
   it('AC-17 closes after 20 wrong ones; the owner in a known browser and by mail is not locked out', async () => {
     const { browser, address } = await registered(harness);
     const attacker = newBrowser(harness);
